@@ -1,0 +1,5 @@
+"""Loss modules over the persistence backend."""
+
+from gan_topdis.losses.rtd_loss import RTDLoss
+
+__all__ = ["RTDLoss"]

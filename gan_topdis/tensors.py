@@ -1,0 +1,31 @@
+"""Checks that public functions share: what a distance matrix is, and how a refusal is worded."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def require_square(matrices: Tensor, name: str) -> None:
+    """Refuse anything but a floating-point tensor (..., n, n) with n >= 1."""
+    if not isinstance(matrices, Tensor):
+        raise TypeError(f"{name} should be a torch.Tensor, got {type(matrices).__name__}")
+    if not matrices.is_floating_point():
+        raise TypeError(f"{name} should be floating point, got {matrices.dtype}; use .float()")
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
+        raise ValueError(f"{name} should have shape (..., n, n), got {tuple(matrices.shape)}")
+    if matrices.shape[-1] == 0:
+        raise ValueError(f"{name} should hold at least one point, got shape {tuple(matrices.shape)}")
+
+
+def require_same_shape(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
+    """Refuse two tensors that differ in shape, type or device."""
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{names[0]} and {names[1]} should have the same shape, "
+            f"got {tuple(first.shape)} and {tuple(second.shape)}"
+        )
+    if first.dtype != second.dtype or first.device != second.device:
+        raise ValueError(
+            f"{names[0]} and {names[1]} should have the same type and device, "
+            f"got {first.dtype} on {first.device} and {second.dtype} on {second.device}"
+        )
