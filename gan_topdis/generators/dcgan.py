@@ -166,7 +166,7 @@ def _dcgan(
             wanted = "4x4" if index else "square"
             raise CheckpointError(
                 f"a DCGAN whose layer {index} has a {height}x{width} kernel, expected {wanted}: stride "
-                "and padding do not follow from the tensors; wrap the network with gan_topdis.generators.from_callable"
+                "and padding do not follow from the tensors; wrap it with gan_topdis.generators.from_callable"
             )
     side = weights[0][2] * 2 ** (len(weights) - 1)
     if side > MAX_SIDE:

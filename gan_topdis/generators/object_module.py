@@ -174,7 +174,7 @@ def load_with_code(
         except ModuleNotFoundError as error:
             raise CheckpointError(
                 f"{name} needs the Python module {error.name}; give stylegan_repo=DIR, a checkout of the "
-                "program that wrote the file (do not install torch_utils from PyPI, which is an unrelated package)"
+                "program that wrote the file (not torch_utils from PyPI, an unrelated package)"
             ) from error
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(

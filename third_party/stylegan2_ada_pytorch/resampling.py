@@ -42,21 +42,17 @@ def convolve(x: Tensor, taps: Tensor, *, before: int, after: int, gain: float) -
     Returns:
         (n, c, h', w'), h' = h + before + after - k + 1.
     """
-    n, c, h, w = x.shape
+    channels = x.shape[1]
     if 0 <= before == after:
         padding = before
     else:
         x = F.pad(x, (before, after, before, after))
         padding = 0
-    h, w = x.shape[2:]
-    planes = x.reshape(n * c, 1, h, w)  # one channel each: faster than c groups on a CPU
     if taps.ndim == 2:
-        planes = F.conv2d(planes, (taps.flip(0, 1) * gain)[None, None], padding=padding)
-    else:
-        row = taps.flip(0) * sqrt(gain)
-        planes = F.conv2d(planes, row[None, None, None, :], padding=(0, padding))
-        planes = F.conv2d(planes, row[None, None, :, None], padding=(padding, 0))
-    return planes.reshape(n, c, *planes.shape[2:])
+        return F.conv2d(x, _per_channel(taps.flip(0, 1) * gain, channels), padding=padding, groups=channels)
+    row = (taps.flip(0) * sqrt(gain))[None]  # (1, k)
+    x = F.conv2d(x, _per_channel(row, channels), padding=(0, padding), groups=channels)
+    return F.conv2d(x, _per_channel(row.t(), channels), padding=(padding, 0), groups=channels)
 
 
 def upsampling_margin(taps: Tensor) -> int:
@@ -81,18 +77,19 @@ def upsample(x: Tensor, taps: Tensor) -> Tensor:
 
     Source: arXiv:1912.04958, section 4.1 and figure 7 (upsampling in skip and residual connections).
     """
-    n, c, h, w = x.shape
-    planes = x.reshape(n * c, 1, h, w)
+    channels, h, w = x.shape[1:]
     if taps.ndim == 2:
-        planes = F.conv_transpose2d(planes, (4.0 * taps)[None, None], stride=2)
+        x = F.conv_transpose2d(x, _per_channel(4.0 * taps, channels), stride=2, groups=channels)
     else:
-        row = 2.0 * taps
-        planes = F.conv_transpose2d(planes, row[None, None, None, :], stride=(1, 2))
-        planes = F.conv_transpose2d(planes, row[None, None, :, None], stride=(2, 1))
-    skip = taps.shape[-1] - 1 - upsampling_margin(taps)
-    if skip < 0:  # a single tap: its upper neighbour lies one pixel further
-        planes = F.pad(planes, (-skip, 0, -skip, 0))
-        skip = 0
-    missing = max(0, skip + 2 * w - planes.shape[3])  # the same on both axes
-    planes = F.pad(planes, (0, missing, 0, missing))
-    return planes[:, :, skip : skip + 2 * h, skip : skip + 2 * w].reshape(n, c, 2 * h, 2 * w)
+        row = (2.0 * taps)[None]  # (1, k)
+        x = F.conv_transpose2d(x, _per_channel(row, channels), stride=(1, 2), groups=channels)
+        x = F.conv_transpose2d(x, _per_channel(row.t(), channels), stride=(2, 1), groups=channels)
+    # (n, c, 2h - 2 + k, 2w - 2 + k): true convolution of the zero-inserted image, of which we want a part
+    before = upsampling_margin(taps) - taps.shape[-1] + 1
+    after = 1 - upsampling_margin(taps)
+    return F.pad(x, (before, after, before, after))  # (n, c, 2h, 2w); negative numbers crop
+
+
+def _per_channel(kernel: Tensor, channels: int) -> Tensor:
+    """The same (k, l) kernel for each of `channels` groups."""
+    return kernel.expand(channels, 1, *kernel.shape)
