@@ -165,7 +165,9 @@ def _from_value(value: Value, name: str, device: torch.device) -> Generator:
             f"it holds {describe(value)}, which needs code to open; save the state_dict() of the generator, "
             f"or {LOAD_WITH_CODE}"
         )
-    raise CheckpointError(f"it holds {describe(value)} instead of a network; {LOAD_WITH_CODE}")
+    raise CheckpointError(
+        f"it holds {describe(value)} instead of a network; expected a dict with G_ema, or a state dict"
+    )
 
 
 def _refuse_tensorflow(value: Value) -> None:
@@ -189,7 +191,9 @@ def _from_state_dicts(root: Dictionary, name: str, device: torch.device) -> Gene
             recognised.append((label, chain, tensors))
     if not recognised:
         if not found:
-            raise CheckpointError(f"it holds no tensors: {describe(root)}; {LOAD_WITH_CODE}")
+            raise CheckpointError(
+                f"it holds no network: {describe(root)}; expected a dict with G_ema, or a state dict"
+            )
         listing = "; ".join(
             f"{ascii(label[:40]) + ': ' if label else ''}"
             f"{describe_shapes({key: tensor.shape for key, tensor in tensors.items()})}"

@@ -22,7 +22,8 @@ from gan_topdis.generators.torch_storage import (
 
 PERSISTENCE_VERSION = 6
 LOAD_WITH_CODE = (
-    "load it with the code that wrote it: trust_pickle=True and stylegan_repo=DIR (runs code from the file)"
+    "if you trust its author, load it with the code that wrote it: trust_pickle=True and stylegan_repo=DIR, "
+    "which runs code from the file"
 )
 SCALAR_TYPES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
 # StyleGAN2 at 1024 pixels: 4 levels, about 70 modules.
@@ -136,7 +137,7 @@ def refuse_unknown(root: PersistentRecord) -> None:
 
 
 def reachable(root: Value) -> Iterator[Value]:
-    """Every value inside `root`, each once."""
+    """Every value inside `root`, each once, in the order of the file."""
     seen: set[int] = set()
     pending: list[Value] = [root]
     while pending:
@@ -148,9 +149,9 @@ def reachable(root: Value) -> Iterator[Value]:
         if isinstance(value, PersistentRecord):
             pending.append(value.state)
         elif isinstance(value, Dictionary):
-            pending.extend(value.values())
+            pending.extend(reversed(value.values()))
         elif isinstance(value, list | tuple):
-            pending.extend(value)
+            pending.extend(reversed(value))
 
 
 def describe(value: Value) -> str:

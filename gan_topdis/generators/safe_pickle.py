@@ -19,8 +19,8 @@ from gan_topdis.generators.checkpoint_error import CheckpointError
 Value = object
 GlobalTable = Mapping[tuple[str, str], Callable[..., Value]]
 
-# A 1024-pixel StyleGAN2 snapshot has about 40,000 opcodes; 2 million take a few seconds and some 400 MB.
-MAX_OPCODES = 2_000_000
+# A 32-pixel snapshot has 17,000 opcodes, and each doubling adds some 4,000; a million takes 3 s and 300 MB.
+MAX_OPCODES = 1_000_000
 # MARKs open at the same time; snapshots have about 60.
 MAX_NESTING = 1_000
 # One text: the source code of a module has about 40,000 characters.

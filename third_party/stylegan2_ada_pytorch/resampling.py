@@ -77,7 +77,7 @@ def upsample(x: Tensor, taps: Tensor) -> Tensor:
 
     Source: arXiv:1912.04958, section 4.1 and figure 7 (upsampling in skip and residual connections).
     """
-    channels, h, w = x.shape[1:]
+    channels = x.shape[1]
     if taps.ndim == 2:
         x = F.conv_transpose2d(x, _per_channel(4.0 * taps, channels), stride=2, groups=channels)
     else:
