@@ -32,8 +32,10 @@ from stylegan2_oracle import StyleGAN2Configuration, StyleGAN2Oracle
 
 from gan_topdis.generators.checkpoint_error import CheckpointError
 from gan_topdis.generators.load import load_generator
+from gan_topdis.generators.protocol import Generator
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "stylegan2_ada"
+OFFICIAL_LAYOUT = {"uncond32_skip": "torch1_7", "cond32_skip": "torch2_13"}  # of the copies in this folder
 LAYOUTS = {"torch1_7": TORCH_1_7, "torch2_13": TORCH_2_13, "mixed": MIXED}
 
 # float32 against float64: official float32 code is within 3e-6 of the oracle on the fixtures;
@@ -42,6 +44,11 @@ IMAGE_TOLERANCE = 1e-4
 WS_TOLERANCE = 1e-5
 
 BASE = StyleGAN2Configuration()
+
+
+def load(path: Path) -> Generator:
+    """On the CPU, where float32 is float32."""
+    return load_generator(path, device="cpu")
 
 
 # --- the oracle and the writer against the official files ---------------------------------------
@@ -73,9 +80,12 @@ def trusted_tensors(meta: dict[str, Any], prefix: str = "") -> dict[str, np.ndar
     return tensors
 
 
-def official(name: str, network: str = "G_ema", layout: str = "torch1_7") -> StyleGAN2Oracle:
-    data = (FIXTURES / f"{name}.{layout}.pkl").read_bytes()
-    tensors = trusted_tensors(TrustingUnpickler(io.BytesIO(data)).load()[network])
+def official_bytes(name: str) -> bytes:
+    return (FIXTURES / f"{name}.{OFFICIAL_LAYOUT[name]}.pkl").read_bytes()
+
+
+def official(name: str) -> StyleGAN2Oracle:
+    tensors = trusted_tensors(TrustingUnpickler(io.BytesIO(official_bytes(name))).load()["G_ema"])
     init = json.loads((FIXTURES / f"{name}.json").read_text())["init_kwargs"]
     configuration = StyleGAN2Configuration(
         z_dim=init["z_dim"],
@@ -89,7 +99,7 @@ def official(name: str, network: str = "G_ema", layout: str = "torch1_7") -> Sty
     return StyleGAN2Oracle(tensors, configuration)
 
 
-@pytest.mark.parametrize("name", ["uncond32_skip", "cond32_skip"])
+@pytest.mark.parametrize("name", OFFICIAL_LAYOUT)
 def test_oracle_agrees_with_the_official_implementation(name):
     """Float64 against official float32: 2.7e-6 measured in images, 2.2e-6 in ws; 5e-6 allows rounding."""
     oracle, outputs = official(name), np.load(FIXTURES / f"{name}.npz")
@@ -108,8 +118,8 @@ def test_oracle_agrees_with_the_official_implementation(name):
 
 def test_writer_emits_the_bytes_of_official_storages():
     """Every storage of a fixture, rewritten from its values and key, is the same byte string."""
-    for layout in ("torch1_7", "torch2_13"):
-        data = (FIXTURES / f"cond32_skip.{layout}.pkl").read_bytes()
+    for name in OFFICIAL_LAYOUT:
+        data = official_bytes(name)
         blobs = [a for _, a, _ in pickletools.genops(data) if isinstance(a, bytes) and len(a) > 100]
         assert len(blobs) > 100
         for blob in blobs:
@@ -121,15 +131,15 @@ def test_writer_emits_the_bytes_of_official_storages():
             assert b"".join(storage_parts(values, key=key)) == blob
 
 
-@pytest.mark.parametrize("layout", ["torch1_7", "torch2_13"])
-def test_writer_uses_the_opcodes_and_globals_of_official_files(layout):
+@pytest.mark.parametrize("name", OFFICIAL_LAYOUT)
+def test_writer_uses_the_opcodes_and_globals_of_official_files(name):
     """Nothing that official files lack, apart from the opcodes the format note also lists."""
     # BININT2, LONG_BINGET and the like depend on the size of the network
     sizes = {"BININT2", "LONG_BINGET", "LONG_BINPUT", "BINUNICODE", "SHORT_BINUNICODE"}
-    ours = snapshot(generator_module(BASE, random_tensors(BASE, 0)), LAYOUTS[layout])
-    theirs = (FIXTURES / f"uncond32_skip.{layout}.pkl").read_bytes()
-    names = [{op.name for op, _, _ in pickletools.genops(data)} for data in (ours, theirs)]
-    assert names[0] ^ names[1] <= sizes
+    ours = snapshot(generator_module(BASE, random_tensors(BASE, 0)), LAYOUTS[OFFICIAL_LAYOUT[name]])
+    theirs = official_bytes(name)
+    used = [{op.name for op, _, _ in pickletools.genops(data)} for data in (ours, theirs)]
+    assert used[0] ^ used[1] <= sizes
     assert globals_of(ours) == globals_of(theirs)
 
 
@@ -250,7 +260,7 @@ def test_loaded_network_computes_the_oracle(case, layout, tmp_path):
     oracle, _ = write(path, case, layout)
     settings = oracle.configuration
     z, c, ws = inputs(settings)
-    generator = load_generator(path)
+    generator = load(path)
     assert (generator.z_dim, generator.c_dim, generator.w_dim) == (
         settings.z_dim,
         settings.c_dim,
@@ -283,7 +293,7 @@ def test_files_of_mixed_age_load(tmp_path):
     """Python 3.8 and torch 1.x: protocol 4 with OrderedDict and the old numpy names."""
     oracle, _ = write(tmp_path / "mixed.pkl", "conditional", "mixed")
     _, _, ws = inputs(oracle.configuration)
-    found = load_generator(tmp_path / "mixed.pkl").synthesize(torch.from_numpy(ws)).detach().numpy()
+    found = load(tmp_path / "mixed.pkl").synthesize(torch.from_numpy(ws)).detach().numpy()
     np.testing.assert_allclose(found, oracle.synthesize(ws), rtol=0, atol=IMAGE_TOLERANCE)
 
 
@@ -302,7 +312,7 @@ def test_comparison_rejects_the_wrong_network(tmp_path):
     oracle, _ = write(path, "skip")
     _, _, ws = inputs(oracle.configuration)
     raw = StyleGAN2Oracle(random_tensors(BASE, seed=1000), BASE)
-    found = load_generator(path).synthesize(torch.from_numpy(ws)).detach().numpy()
+    found = load(path).synthesize(torch.from_numpy(ws)).detach().numpy()
     assert np.abs(found - raw.synthesize(ws)).max() > 0.5
 
 
@@ -334,7 +344,7 @@ def test_each_tensor_matters_to_the_oracle(case):
 def test_missing_noise_leaves_the_modes_equal(tmp_path):
     path = tmp_path / "network.pkl"
     oracle, _ = write(path, "no noise")
-    generator = load_generator(path)
+    generator = load(path)
     ws = torch.from_numpy(inputs(oracle.configuration)[2])
     pictures = [generator.synthesize(ws, noise_mode=mode) for mode in ("const", "none", "random")]
     assert torch.equal(pictures[0], pictures[1])
@@ -350,7 +360,7 @@ def test_random_noise_is_fresh_and_has_the_stored_strength(tmp_path):
     tensors["synthesis.b4.conv1.noise_strength"] = np.float32(strength)
     path = tmp_path / "network.pkl"
     path.write_bytes(snapshot(generator_module(configuration, tensors)))
-    generator = load_generator(path)
+    generator = load(path)
     oracle = StyleGAN2Oracle(tensors, configuration)
     ws = inputs(configuration, n=1)[2]
     draws = 500
@@ -390,17 +400,29 @@ CONTRADICTIONS: dict[str, tuple[str, str, Any]] = {
 }
 
 
+RESIDUAL: dict[str, tuple[str, str, Any]] = {
+    "the side branch has a clamp": ("synthesis.b8.skip", "conv_clamp", 0.2),
+    "the side branch has another gain": ("synthesis.b8.skip", "act_gain", 2),
+    "the side branch has another weight gain": ("synthesis.b8.skip", "weight_gain", NumpyFloat(2.0)),
+    "the side branch has an activation": ("synthesis.b8.skip", "activation", "lrelu"),
+    "the side branch does not resample": ("synthesis.b8.skip", "up", 1),
+    "the side branch resamples down": ("synthesis.b8.skip", "down", 2),
+    "conv1 has the gain of the sum": ("synthesis.b8.conv1", "act_gain", NumpyFloat(1.0)),
+}
+CONTRADICTIONS |= RESIDUAL
+
+
 @pytest.mark.parametrize("case", CONTRADICTIONS)
 def test_unusual_attributes_are_obeyed_or_refused_never_ignored(case, tmp_path):
     """The attributes of a module are the ground truth: the plain network is the wrong answer."""
     module, attribute, value = CONTRADICTIONS[case]
     path = tmp_path / "network.pkl"
-    oracle, network = write(path, "skip")
+    oracle, network = write(path, "resnet" if case in RESIDUAL else "skip")
     network.find(module).attributes[attribute] = value
     path.write_bytes(snapshot(network))
     z, _, ws = inputs(oracle.configuration)
     try:
-        generator = load_generator(path)
+        generator = load(path)
     except CheckpointError as error:
         assert "\n" not in str(error)
         assert any(part in str(error) for part in (attribute, module, module.split(".")[-1])), error
@@ -419,7 +441,7 @@ def test_other_mapping_activations_are_right_or_refused(activation, tmp_path):
     path = tmp_path / "network.pkl"
     path.write_bytes(snapshot(generator_module(configuration, tensors)))
     try:
-        generator = load_generator(path)
+        generator = load(path)
     except CheckpointError as error:
         assert activation in str(error)
         return
@@ -437,7 +459,7 @@ def test_source_text_in_the_file_is_not_run(tmp_path):
     path = tmp_path / "network.pkl"
     path.write_bytes(snapshot(generator_module(BASE, tensors, module_src=source)))
     _, _, ws = inputs(BASE)
-    found = load_generator(path).synthesize(torch.from_numpy(ws)).detach().numpy()
+    found = load(path).synthesize(torch.from_numpy(ws)).detach().numpy()
     np.testing.assert_allclose(
         found, StyleGAN2Oracle(tensors, BASE).synthesize(ws), rtol=0, atol=IMAGE_TOLERANCE
     )
@@ -457,8 +479,8 @@ def test_same_tensors_have_the_same_fingerprint_in_both_layouts(tmp_path):
     ):
         path = tmp_path / f"{index}.pkl"
         path.write_bytes(snapshot(generator_module(BASE, tensors, **options), layout))
-        prints.add(load_generator(path).fingerprint)
+        prints.add(load(path).fingerprint)
     assert len(prints) == 1
     changed = tensors | {"mapping.w_avg": tensors["mapping.w_avg"] + np.float32(1e-6)}
     path.write_bytes(snapshot(generator_module(BASE, changed)))
-    assert load_generator(path).fingerprint not in prints
+    assert load(path).fingerprint not in prints
