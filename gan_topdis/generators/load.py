@@ -16,11 +16,18 @@ from gan_topdis.generators.checkpoint_error import CheckpointError
 from gan_topdis.generators.dcgan import MAX_ELEMENTS, SequentialGenerator, build, describe_shapes, recognise
 from gan_topdis.generators.network_file import read_network_file
 from gan_topdis.generators.object_module import ModuleGenerator, load_with_code
-from gan_topdis.generators.persistent_record import LOAD_WITH_CODE, PersistentRecord, describe, reachable
+from gan_topdis.generators.persistent_record import (
+    LOAD_WITH_CODE,
+    PersistentRecord,
+    advice_about,
+    describe,
+    reachable,
+)
 from gan_topdis.generators.protocol import Generator
-from gan_topdis.generators.safe_pickle import Dictionary, Stub, UnknownGlobal, Value
+from gan_topdis.generators.safe_pickle import Dictionary, Value
 from gan_topdis.generators.stylegan2_ada import generator_from_record
 from gan_topdis.generators.torch_storage import StoredTensor
+from gan_topdis.generators.unknown_global import Stub, UnknownGlobal
 
 ENTRY_POINT_GROUP = "gan_topdis.generators"
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -126,13 +133,15 @@ def _from_path(
     text: str, device: torch.device, trust_pickle: bool, stylegan_repo: str | os.PathLike[str] | None
 ) -> Generator:
     path, member = Path(text), None
-    if "::" in text and not path.exists():
+    if "::" in text and not os.path.exists(path):
         before, _, member = text.partition("::")
         path = Path(before)
-    if path.is_dir():
-        raise CheckpointError(f"{text} is a folder; give the network file in it")
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {text}; names without a file: {', '.join(names())}")
+    if os.path.isdir(path):
+        raise CheckpointError(f"{_printable(text)} is a folder; give the network file in it")
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"there is no file {_printable(text)}; names without a file: {', '.join(names())}"
+        )
     try:
         if trust_pickle:
             folder = None if stylegan_repo is None else Path(stylegan_repo)
@@ -140,7 +149,13 @@ def _from_path(
         label = path.name if member is None else f"{path.name}::{member}"
         return _from_value(read_network_file(path, member), label, device)
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error}") from error.__cause__
+        raise CheckpointError(_printable(f"{path.name}: {error}")) from error.__cause__
+
+
+def _printable(text: str) -> str:
+    """The text with escape sequences and line ends spelled out, so that no file name or file reaches the
+    terminal with one."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _from_value(value: Value, name: str, device: torch.device) -> Generator:
@@ -161,9 +176,10 @@ def _from_value(value: Value, name: str, device: torch.device) -> Generator:
             )
         return _from_state_dicts(value, name, device)
     if isinstance(value, Stub | UnknownGlobal):
+        origin = value.origin if isinstance(value, Stub) else value
         raise CheckpointError(
-            f"it holds {describe(value)}, which needs code to open; save the state_dict() of the generator, "
-            f"or {LOAD_WITH_CODE}"
+            f"it holds {describe(value)} instead of a network or the state_dict() of one; "
+            + advice_about(origin)
         )
     raise CheckpointError(
         f"it holds {describe(value)} instead of a network; expected a dict with G_ema, or a state dict"

@@ -146,6 +146,7 @@ class _Budget:
             raise CheckpointError(
                 f"its members would expand to more than {MAX_EXPANSION} times the file: damaged or a zip bomb"
             )
+        _check_compression(info)
         with self._archive.open(info) as opened:
             data = opened.read(info.file_size)
         if len(data) != info.file_size:
@@ -154,8 +155,17 @@ class _Budget:
 
     def head(self, info: zipfile.ZipInfo) -> bytes:
         """The first bytes of a member."""
+        _check_compression(info)
         with self._archive.open(info) as opened:
             return opened.read(HEAD_BYTES)
+
+
+def _check_compression(info: zipfile.ZipInfo) -> None:
+    """LZMA and bzip2 reserve whatever memory their header asks for; wheels and torch use neither."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CheckpointError(
+            f"member {info.filename[:120]!a} is compressed by an unusual method; unpack the archive"
+        )
 
 
 def _choose_member(budget: _Budget, members: dict[str, zipfile.ZipInfo], member: str | None) -> str:

@@ -173,25 +173,21 @@ def load_with_code(
             value = _unpickle(path)
         except ModuleNotFoundError as error:
             raise CheckpointError(
-                f"{name} needs the Python module {error.name}; give stylegan_repo=DIR, a checkout of the "
+                f"it needs the Python module {error.name}; give stylegan_repo=DIR, a checkout of the "
                 "program that wrote the file (not torch_utils from PyPI, an unrelated package)"
             ) from error
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
-            raise CheckpointError(
-                f"{name} cannot be unpickled ({error}); copy or download it again"
-            ) from error
+        except (OSError, EOFError, ImportError, AttributeError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"it cannot be unpickled ({error}); copy or download it again") from error
     if isinstance(value, nn.Module):
         module = value
     elif isinstance(value, dict):
         candidates = [value[key] for key in ("G_ema", "g_ema", "G") if isinstance(value.get(key), nn.Module)]
         if not candidates:
             keys = ", ".join(map(str, list(value)[:8]))
-            raise CheckpointError(
-                f"{name} holds no generator module (found {keys}); try it without trust_pickle"
-            )
+            raise CheckpointError(f"it holds no generator module (found {keys}); try it without trust_pickle")
         module = candidates[0]
     else:
-        raise CheckpointError(f"{name} holds a {type(value).__name__} instead of a generator module")
+        raise CheckpointError(f"it holds a {type(value).__name__} instead of a generator module")
     # ours from here on: nobody else holds it
     return ModuleGenerator(module.eval().requires_grad_(False), name=name, load_mode="repo", device=device)
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan_topdis.generators.checkpoint_error import CheckpointError
-from gan_topdis.generators.safe_pickle import Dictionary, GlobalTable, ScalarType, Stub, UnknownGlobal, Value
+from gan_topdis.generators.safe_pickle import Dictionary, GlobalTable, ScalarType, Value
 from gan_topdis.generators.torch_storage import (
     StoredTensor,
     load_from_bytes,
     rebuild_parameter,
     rebuild_tensor,
 )
+from gan_topdis.generators.unknown_global import Stub, UnknownGlobal
 
 PERSISTENCE_VERSION = 6
 LOAD_WITH_CODE = (
@@ -56,7 +57,7 @@ class PersistentRecord:
                     continue
                 if not isinstance(tensor, StoredTensor):
                     raise CheckpointError(
-                        f"{name[:80]!a} of a {self.class_name[:80]} is {describe(tensor)} instead of a "
+                        f"{name[:80]!a} of a {self.class_name[:80]!a} is {describe(tensor)} instead of a "
                         "tensor; copy or download the file again"
                     )
                 tensors[name] = tensor
@@ -66,7 +67,7 @@ class PersistentRecord:
         group = self.state.get(key)
         if not isinstance(group, Dictionary) or any(type(name) is not str for name in group):
             raise CheckpointError(
-                f"a saved {self.class_name[:80]} has no {key}; save the network with the official code"
+                f"a saved {self.class_name[:80]!a} has no {key}; save the network with the official code"
             )
         return {name: value for name, value in group.items() if isinstance(name, str)}
 
@@ -130,10 +131,22 @@ def refuse_unknown(root: PersistentRecord) -> None:
     """Raises CheckpointError, with the name, if anything of an unknown class is reachable from `root`."""
     for value in reachable(root):
         if isinstance(value, Stub | UnknownGlobal):
+            origin = value.origin if isinstance(value, Stub) else value
             raise CheckpointError(
                 f"the generator contains {describe(value)}, which StyleGAN2-ADA does not have; "
-                + LOAD_WITH_CODE
+                + advice_about(origin)
             )
+
+
+def advice_about(origin: UnknownGlobal) -> str:
+    """What to do about an unknown name.
+
+    torch and numpy have functions that run text or programs, and no generator needs one of them, so there
+    the advice is not to run the file.
+    """
+    if origin.module.partition(".")[0] in ("torch", "numpy"):
+        return "nothing was run; ask for a file saved with the official code, or for the state_dict()"
+    return LOAD_WITH_CODE
 
 
 def reachable(root: Value) -> Iterator[Value]:

@@ -2,7 +2,7 @@
 
 Python's own unpickler imports and calls what the file names. This one is a small stack machine of its own
 for the opcodes that network files use: it never imports, never calls anything but the functions of the
-table it is given, and refuses every other opcode. `pickletools.genops` splits the bytes into opcodes.
+table it is given, and refuses every other opcode. `pickletools` says what argument an opcode has.
 
 Each limit below bounds time or memory; published networks stay far under all of them.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from gan_topdis.generators.bounded_reader import BoundedReader
 from gan_topdis.generators.checkpoint_error import CheckpointError
+from gan_topdis.generators.unknown_global import Stub, UnknownGlobal, unknown_global
 
 Value = object
 GlobalTable = Mapping[tuple[str, str], Callable[..., Value]]
@@ -27,57 +28,6 @@ MAX_NESTING = 1_000
 MAX_TEXT_BYTES = 16 * 2**20
 # Numbers beyond 64 bits occur only as the magic number of torch's older format (80 bits).
 MAX_INTEGER_BITS = 128
-
-# Modules from which nothing is ever needed and whose functions start programs, open files or run text.
-# Safety does not rest on this list: no global outside the table is called. It only makes the refusal plain.
-HOSTILE_MODULES = frozenset(
-    """__builtin__ _io _operator _posixsubprocess _thread asyncio atexit bdb builtins code codecs codeop
-    commands concurrent cProfile ctypes doctest ensurepip ftplib http imp importlib io linecache marshal
-    mmap multiprocessing nt ntpath operator os pdb pickle pip pkgutil platform popen2 posix posixpath
-    profile pty pydoc requests runpy shelve shutil signal site smtplib socket sqlite3 ssl subprocess sys
-    tarfile tempfile threading timeit trace urllib venv webbrowser xmlrpc zipfile zipimport""".split()  # noqa: SIM905
-)
-# The types among the built-in names, which discriminators and optimisers do contain.
-BUILTIN_TYPES = frozenset(
-    (
-        bool,
-        bytearray,
-        bytes,
-        complex,
-        dict,
-        float,
-        frozenset,
-        int,
-        list,
-        object,
-        range,
-        set,
-        slice,
-        str,
-        tuple,
-    )
-)
-
-
-@dataclass(frozen=True)
-class UnknownGlobal:
-    """A name that the table does not know: remembered, never imported."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Stub:
-    """What an unknown global would have built; its arguments and its state are forgotten."""
-
-    origin: UnknownGlobal
-
-    def __str__(self) -> str:
-        return str(self.origin)
 
 
 class _KnownGlobal:
@@ -112,26 +62,50 @@ def read_pickle(
         CheckpointError: an opcode, a name, a size or the order of opcodes is not that of a network file.
     """
     machine = _Machine(table, persistent_load)
-    count = 0
     try:
-        # genops asks only for read, readline and tell
-        for opcode, argument, position in pickletools.genops(reader):  # type: ignore[arg-type]
-            count += 1
-            if count > MAX_OPCODES:
-                raise CheckpointError(
-                    f"the pickle has more than {MAX_OPCODES} opcodes; no network file needs as many"
-                )
-            machine.step(opcode.name, argument, position or 0)
+        for _ in range(MAX_OPCODES):
+            if not machine.step(*_next_opcode(reader)):
+                return machine.result()
+        raise CheckpointError(
+            f"the pickle has more than {MAX_OPCODES} opcodes; no network file needs as many"
+        )
     except CheckpointError:
         raise
-    except (ValueError, UnicodeDecodeError, OverflowError) as error:  # genops found no opcode or argument
+    except (ValueError, UnicodeDecodeError, OverflowError) as error:  # an argument is damaged
         raise CheckpointError(f"damaged or not a pickle ({error}); copy or download the file again") from None
     except (IndexError, TypeError, KeyError, AttributeError, AssertionError) as error:
         raise CheckpointError(
             f"the pickle is malformed near byte {reader.tell()} ({type(error).__name__}); "
             "copy or download the file again"
         ) from None
-    return machine.result()
+
+
+def _next_opcode(reader: BoundedReader) -> tuple[str, object]:
+    """Name and argument of the next opcode; that of a refused opcode is not even parsed."""
+    position = reader.tell()
+    opcode = _OPCODES.get(reader.read(1).decode("latin-1"))
+    if opcode is None:
+        raise CheckpointError(
+            f"damaged or not a pickle (at byte {position}); copy or download the file again"
+        )
+    if opcode.name not in ALLOWED_OPCODES:
+        raise CheckpointError(
+            f"it uses the pickle opcode {opcode.name} at byte {position}, which no network file needs and "
+            "which may run code; nothing was run, do not load it by other means"
+        )
+    if opcode.name == "GLOBAL":
+        return opcode.name, (_line(reader), _line(reader))
+    if opcode.arg is None:
+        return opcode.name, None
+    return opcode.name, opcode.arg.reader(reader)  # type: ignore[arg-type]
+
+
+def _line(reader: BoundedReader) -> str:
+    """A line of text, as GLOBAL has two."""
+    line = reader.readline()
+    if not line.endswith(b"\n"):
+        raise CheckpointError("the pickle has a name without an end; copy or download the file again")
+    return line[:-1].decode()
 
 
 class _Machine:
@@ -150,8 +124,8 @@ class _Machine:
             raise CheckpointError("the pickle leaves no single value; copy or download the file again")
         return self._checked(self._stack[0])
 
-    def step(self, opcode: str, argument: object, position: int) -> None:
-        """One opcode."""
+    def step(self, opcode: str, argument: object) -> bool:
+        """One allowed opcode; False after the last one."""
         if opcode in _CONSTANTS:
             self._stack.append(_CONSTANTS[opcode])
         elif opcode in _LITERALS:
@@ -163,11 +137,7 @@ class _Machine:
                 raise CheckpointError(f"pickle protocol {argument} is not supported; save it with 2 to 5")
         elif opcode in _HANDLERS:
             _HANDLERS[opcode](self, argument)
-        elif opcode != "STOP":
-            raise CheckpointError(
-                f"it uses the pickle opcode {opcode} at byte {position}, which no network file needs and "
-                "which may run code; nothing was run, do not load it by other means"
-            )
+        return opcode != "STOP"
 
     # stack
 
@@ -260,9 +230,8 @@ class _Machine:
     # names and calls
 
     def _global(self, argument: object) -> None:
-        assert isinstance(argument, str)
-        module, _, name = argument.partition(" ")  # genops joins the two lines with a space
-        self._push_global(module, name)
+        assert isinstance(argument, tuple)
+        self._push_global(*argument)
 
     def _stack_global(self, _: object) -> None:
         name = self._pop()
@@ -281,18 +250,7 @@ class _Machine:
         construct = self._table.get((module, name))
         if construct is not None:
             return _KnownGlobal(f"{module}.{name}", construct)
-        shown = f"{module[:80]}.{name[:80]}"
-        if "." in name or not f"{module.replace('.', '')}{name}".isidentifier():
-            raise CheckpointError(f"it asks for {shown!a}, which no network file needs; nothing was run")
-        builtin_type = module in ("builtins", "__builtin__") and name in {
-            kind.__name__ for kind in BUILTIN_TYPES
-        }
-        if module.partition(".")[0] in HOSTILE_MODULES and not builtin_type:
-            raise CheckpointError(
-                f"it asks Python to use {shown}, which no network file needs: the file is hostile, or not a "
-                "network; nothing was run, do not load it by other means"
-            )
-        return UnknownGlobal(module, name)
+        return unknown_global(module, name)
 
     def _reduce(self, _: object) -> None:
         arguments = self._pop()
@@ -366,6 +324,7 @@ def _checked_key(key: Value) -> Value:
     raise CheckpointError(f"it has a dictionary key of type {type(key).__name__}; network files have text")
 
 
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _CONSTANTS: dict[str, Value] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _LITERALS = frozenset(
     """BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES
@@ -395,3 +354,6 @@ _HANDLERS: dict[str, Callable[[_Machine, object], None]] = {
     "BUILD": _Machine._build,
     "BINPERSID": _Machine._binpersid,
 }
+ALLOWED_OPCODES = frozenset(
+    {"PROTO", "FRAME", "STOP", *_CONSTANTS, *_LITERALS, *_EMPTY, *_HANDLERS},
+)

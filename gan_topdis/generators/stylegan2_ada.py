@@ -359,7 +359,8 @@ def _expected_attributes(module: torch.nn.Module) -> dict[str, float | str | Non
     if isinstance(module, stylegan2.ToRGBLayer):
         return {"conv_clamp": module.conv_clamp, "weight_gain": module.weight_gain}
     if isinstance(module, stylegan2.ResidualBranch):
-        return {"activation": "linear", "up": 2, "conv_clamp": None, "weight_gain": module.weight_gain}
+        resampling: dict[str, float | str | None] = {"up": 2, "down": 1, "weight_gain": module.weight_gain}
+        return resampling | {"activation": "linear", "act_gain": 1.0, "conv_clamp": None}
     if isinstance(module, stylegan2.FullyConnectedLayer):
         return {name: getattr(module, name) for name in ("activation", "weight_gain", "bias_gain")}
     return {}

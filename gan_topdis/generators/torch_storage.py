@@ -20,10 +20,10 @@ from gan_topdis.generators.checkpoint_error import CheckpointError
 from gan_topdis.generators.safe_pickle import (
     Dictionary,
     GlobalTable,
-    UnknownGlobal,
     Value,
     read_pickle,
 )
+from gan_topdis.generators.unknown_global import UnknownGlobal
 
 LEGACY_MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 LEGACY_MAGIC_BYTES = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
@@ -217,6 +217,11 @@ def load_from_bytes(data: Value) -> Storage:
     """`torch.storage._load_from_bytes` without torch: one storage in the older format."""
     if not isinstance(data, bytes):
         raise CheckpointError("a storage that is not bytes; copy or download the file again")
+    if not data.startswith(LEGACY_MAGIC_BYTES):
+        raise CheckpointError(
+            "the storage of a tensor is not in torch's older file format: damaged or hostile; "
+            "copy or download the file again"
+        )
     storage = read_legacy(BoundedReader(data), {})
     if not isinstance(storage, Storage):
         raise CheckpointError("the bytes of a tensor hold something else: damaged or hostile")

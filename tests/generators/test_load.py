@@ -408,7 +408,7 @@ def pickled_view(arguments: dict[str, object]) -> bytes:
         (legacy_storage(6, claimed=5), "bytes follow"),
         (legacy_storage(6, tail=b"cos\nsystem\n"), "11 bytes follow"),
         (pickle.dumps("nothing of torch", protocol=2), "older file format"),
-        (b"", "ends early|not a pickle"),
+        (b"", "older file format"),
     ],
 )
 def test_storages_with_other_contents(tmp_path, storage, message):
@@ -505,14 +505,20 @@ def test_random_damage_is_always_a_checkpoint_error(tmp_path):
     assert refused > 30
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_zip_bomb(tmp_path, compression):
+@pytest.mark.parametrize(
+    ("compression", "message"),
+    [
+        (zipfile.ZIP_DEFLATED, f"expand to more than {MAX_EXPANSION} times"),
+        (zipfile.ZIP_LZMA, "unusual method"),
+    ],
+)
+def test_zip_bomb(tmp_path, compression, message):
     """64 MB of zeros in a small file are refused before they are expanded."""
     path = tmp_path / "bomb.whl"
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("weights.pkl", PROTOCOL + bytes(64 * 2**20))
     assert path.stat().st_size * MAX_EXPANSION < 32 * 2**20
-    with pytest.raises(CheckpointError, match=f"expand to more than {MAX_EXPANSION} times"):
+    with pytest.raises(CheckpointError, match=message):
         load_generator(path, device="cpu")
 
 

@@ -441,3 +441,15 @@ def test_wrong_arguments(generator):
     conditional = load_generator(FIXTURES / "cond32_skip.torch2_13.pkl", device="cpu")
     with pytest.raises(ValueError, match=r"c should have shape \(1, 10\), got None"):
         conditional.network(torch.zeros(1, 64), None)
+
+
+def test_architecture_stands_alone():
+    """third_party imports nothing of ours, and only the adapter imports it."""
+    root = Path(stylegan2.__file__).parents[2]
+    for path in Path(stylegan2.__file__).parent.glob("*.py"):
+        assert "import gan_topdis" not in path.read_text()
+        assert "from gan_topdis" not in path.read_text()
+    users = {path.name for path in (root / "gan_topdis").rglob("*.py") if "third_party" in path.read_text()}
+    assert users == {"stylegan2_ada.py"}
+    assert sorted(stylegan2.__all__) == stylegan2.__all__
+    assert all(hasattr(stylegan2, name) for name in stylegan2.__all__)
