@@ -1,0 +1,147 @@
+"""A set of latent directions and everything needed to use it again: `Directions`, one `.npz`."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT_VERSION = 1
+_UNIT_TOLERANCE = 1e-3
+_REQUIRED = ("format_version", "directions", "scale", "layers", "names", "scores", "space", "meta")
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Latent directions, best first, with the settings that produced them.
+
+    Attributes:
+        vectors: float32 (count, w_dim), unit rows; the component of largest magnitude is positive.
+        names: one per direction.
+        scores: float64 (count,), the method's own score; see `score_name`, lower is better unless the
+            method says otherwise.
+        layers: bool (count, num_ws): the positions of ws that a direction moves.
+        scale: float32 (count,) > 0: standard deviation of the latent along each direction, so that
+            strength t means t * scale * vector.
+        w_mean: float32 (w_dim,), mean of the latent over the samples behind `scale`.
+        space: `w` or `z`.
+        score_name: what `scores` holds.
+        table: further columns, name -> float64 (count,); NaN where a number does not apply.
+        meta: provenance, plain JSON: fingerprint, family, sizes, seed, method, its options, baselines,
+            versions.
+    """
+
+    vectors: np.ndarray
+    names: tuple[str, ...]
+    scores: np.ndarray
+    layers: np.ndarray
+    scale: np.ndarray
+    w_mean: np.ndarray
+    space: str
+    score_name: str
+    table: dict[str, np.ndarray] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.vectors)
+        if self.vectors.ndim != 2 or self.layers.ndim != 2 or self.w_mean.shape != self.vectors.shape[1:]:
+            raise ValueError(
+                "directions should have vectors (count, w_dim), layers (count, num_ws) and w_mean (w_dim,), "
+                f"got {self.vectors.shape}, {self.layers.shape} and {self.w_mean.shape}"
+            )
+        lengths = {
+            "names": len(self.names),
+            "scores": len(self.scores),
+            "layers": len(self.layers),
+            "scale": len(self.scale),
+            **{name: len(column) for name, column in self.table.items()},
+        }
+        for name, length in lengths.items():
+            if length != count:
+                raise ValueError(f"{name} should have one entry per direction ({count}), got {length}")
+        if not np.isfinite(self.vectors).all() or not np.isfinite(self.scale).all():
+            raise ValueError("vectors and scale should be finite")
+        norms = np.linalg.norm(self.vectors, axis=1)
+        if count and np.abs(norms - 1).max() > _UNIT_TOLERANCE:
+            raise ValueError(f"vectors should have unit rows, got norms {norms.min():.4g} to {norms.max():.4g}")
+        if (self.scale <= 0).any():
+            raise ValueError("scale should be greater than 0")
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def w_dim(self) -> int:
+        return int(self.vectors.shape[1])
+
+    @property
+    def num_ws(self) -> int:
+        return int(self.layers.shape[1])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one `.npz` without pickled objects; an existing file is replaced only when complete."""
+        target = Path(path)
+        arrays: dict[str, Any] = {
+            "format_version": np.asarray(FORMAT_VERSION),
+            "directions": self.vectors.astype(np.float32),
+            "scale": self.scale.astype(np.float32),
+            "w_mean": self.w_mean.astype(np.float32),
+            "layers": self.layers.astype(bool),
+            "scores": self.scores.astype(np.float64),
+            "score_table": np.stack([*self.table.values()], axis=1).astype(np.float64)
+            if self.table
+            else np.zeros((len(self), 0)),
+            "score_names": np.asarray([*self.table], dtype=np.str_),
+            "names": np.asarray(self.names, dtype=np.str_),
+            "space": np.asarray(self.space),
+            "meta": np.asarray(json.dumps({**self.meta, "score_name": self.score_name})),
+        }
+        unfinished = target.with_name(target.name + ".part")
+        with open(unfinished, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(unfinished, target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Directions:
+        """Read what `save` wrote. Nothing in the file is executed.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is no directions file, is damaged, or was written by a newer version.
+        """
+        target = Path(path)
+        if not target.is_file():
+            raise FileNotFoundError(f"no directions file at {target}; gan-topdis discover writes one")
+        try:
+            with np.load(target, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{target} should be a directions .npz without objects inside: {error}") from error
+        missing = [name for name in _REQUIRED if name not in arrays]
+        if missing:
+            raise ValueError(f"{target} should hold {', '.join(_REQUIRED)}; missing: {', '.join(missing)}")
+        if int(arrays["format_version"]) > FORMAT_VERSION:
+            raise ValueError(
+                f"{target} has format version {int(arrays['format_version'])}, this program reads up to "
+                f"{FORMAT_VERSION}; update gan_topdis"
+            )
+        meta = json.loads(str(arrays["meta"]))
+        score_names = [str(name) for name in arrays.get("score_names", ())]
+        columns = arrays.get("score_table", np.zeros((len(arrays["directions"]), 0)))
+        return cls(
+            vectors=arrays["directions"].astype(np.float32),
+            names=tuple(str(name) for name in arrays["names"]),
+            scores=arrays["scores"].astype(np.float64),
+            layers=arrays["layers"].astype(bool),
+            scale=arrays["scale"].astype(np.float32),
+            w_mean=arrays.get("w_mean", np.zeros(arrays["directions"].shape[1])).astype(np.float32),
+            space=str(arrays["space"]),
+            score_name=str(meta.pop("score_name", "score")),
+            table={name: columns[:, i] for i, name in enumerate(score_names)},
+            meta=meta,
+        )
