@@ -144,6 +144,8 @@ def _from_path(
         )
     try:
         if trust_pickle:
+            if member is not None:
+                raise CheckpointError("trust_pickle does not reach into archives; unpack it first")
             folder = None if stylegan_repo is None else Path(stylegan_repo)
             return load_with_code(path, name=path.name, stylegan_repo=folder, device=device)
         label = path.name if member is None else f"{path.name}::{member}"
