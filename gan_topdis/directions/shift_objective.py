@@ -1,0 +1,124 @@
+"""What a direction costs: the topological change of the picture cloud per visible change.
+
+A cloud of N latents is moved along a direction by the TopDis quantile shift (a fixed amount of
+probability of the latent's own coordinate, so that the moved cloud is again a cloud of typical
+latents), in both signs. With A and B the distance matrices of the N pictures before and after, each
+divided by its 0.9 quantile,
+
+    distortion = sqrt( (1/N) L_RTD(A, B; power 2) ) / displacement
+    displacement = rms |F(moved) - F(original)| / median |F(i) - F(j)|
+
+L_RTD is the four-term sum of `persistence.rtd`. Numerator and denominator are both of first order in
+the shift, so that the quotient compares directions at equal visible displacement without having to
+find, for each, the shift that attains it; a direction that changes nothing is 0/0 and not 0, and is
+kept out by `informative_subspace`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gan_topdis.directions.latent_samples import LatentSampler, LatentStatistics
+from gan_topdis.losses.quantile_shift import AMOUNT, MARGIN, quantile_shift
+from gan_topdis.losses.rtd_loss import distance_quantile
+from gan_topdis.persistence import pairwise_distances, rtd
+
+_FLOOR = 1e-12
+"""Added to RTD before its logarithm: exactly isometric shifts stay finite."""
+_SPARE = 1.25
+"""Latents drawn per latent needed, beyond those that the shift sends out of range."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Latents (n, num_ws, w_dim), their features (n, p) and distances (n, n), without gradient."""
+
+    ws: Tensor
+    features: Tensor
+    distances: Tensor
+
+
+@dataclass(frozen=True)
+class ShiftCost:
+    """Attributes, each (r,): logarithm of the distortion; visible displacement of the shift as a share
+    of the median distance between pictures; consistency, the mean cosine between the changes of two
+    pictures (1: every picture changes alike)."""
+
+    log_distortion: Tensor
+    displacement: Tensor
+    consistency: Tensor
+
+
+class ShiftObjective:
+    """Costs of candidate directions on clouds of one generator.
+
+    Args:
+        sampler: draws latents and makes features.
+        statistics: mean and covariance of the latent, for the coordinate along a direction.
+        amount: probability by which latents are shifted, in (0, 1/2].
+    """
+
+    def __init__(
+        self, sampler: LatentSampler, statistics: LatentStatistics, *, amount: float = AMOUNT
+    ) -> None:
+        if not 0 < amount <= 0.5:
+            raise ValueError(f"amount should be in (0, 0.5], got {amount}")
+        self.sampler = sampler
+        self.amount = amount
+        device = sampler.generator.device
+        self._mean = statistics.mean.to(device)
+        self._covariance = statistics.covariance.to(device)
+
+    def cloud(self, points: int, rng: torch.Generator) -> Cloud:
+        """A fresh cloud, large enough that `points` of it survive a shift of either sign."""
+        ws = self.sampler.draw(round(points / (1 - self.amount) * _SPARE), rng)
+        with torch.no_grad():
+            features = self.sampler.features(ws)
+        return Cloud(ws, features, pairwise_distances(features.double()).float())
+
+    def costs(self, cloud: Cloud, vectors: Float[Tensor, "r w_dim"], points: int) -> ShiftCost:
+        """Costs of unit vectors on the first `points` latents that each shift keeps in range.
+
+        Differentiable in `vectors`.
+        """
+        r, n = vectors.shape[0], cloud.ws.shape[0]
+        v = vectors.double()
+        spread = torch.einsum("ri,ij,rj->r", v, self._covariance, v).clamp_min(1e-24).sqrt()
+        latent = self.sampler.latent(cloud.ws).double()
+        standard = (latent - self._mean) @ v.T / spread  # (n, r)
+        sign = torch.tensor([1.0, -1.0], device=v.device, dtype=v.dtype)[:, None, None]
+        moved, valid = quantile_shift(standard.expand(2, n, r), sign * self.amount, margin=MARGIN)
+        # Fixed-size clouds: the first `points` valid rows. Should fewer be valid, which the spare
+        # makes improbable, clamped ones follow: they move less.
+        rows = valid.byte().sort(dim=1, descending=True, stable=True).indices[:, :points]  # (2, N, r)
+        step = ((moved - standard) * spread).gather(1, rows)  # latent units
+        rows = rows.transpose(1, 2)  # (2, r, N)
+        step = step.transpose(1, 2)
+        shift = (step[..., None] * v[:, None, :]).to(vectors.dtype)  # (2, r, N, w_dim)
+        after = self.sampler.features(cloud.ws[rows.flatten()], shift.flatten(0, 2)).unflatten(0, rows.shape)
+        change = after - cloud.features[rows]  # (2, r, N, p)
+
+        before = cloud.distances[rows[..., :, None], rows[..., None, :]]  # (2, r, N, N)
+        distances = pairwise_distances(after)
+        divergence = rtd(_normalised(before), _normalised(distances), power=2).mean(dim=0) / points  # (r,)
+        median = cloud.distances[torch.ones_like(cloud.distances).triu(1) > 0].median()
+        displacement = change.square().sum(dim=-1).mean(dim=(0, 2)).sqrt() / median
+        log_distortion = 0.5 * torch.log(divergence + _FLOOR) - torch.log(displacement + _FLOOR)
+        return ShiftCost(log_distortion, displacement, _consistency(change.detach()))
+
+
+def _normalised(distances: Float[Tensor, "*b n n"]) -> Float[Tensor, "*b n n"]:
+    quantile = distance_quantile(distances)
+    return distances / torch.where(quantile > 0, quantile, 1.0)[..., None, None]
+
+
+def _consistency(change: Float[Tensor, "2 r n p"]) -> Float[Tensor, " r"]:
+    """Mean over pairs of different samples of the cosine between their changes, both signs averaged."""
+    unit = torch.nn.functional.normalize(change, dim=-1)
+    n = unit.shape[2]
+    total = unit.sum(dim=2).square().sum(dim=-1)  # sum over all pairs, the n equal ones included
+    return ((total - n) / (n * (n - 1))).mean(dim=0)
