@@ -103,9 +103,7 @@ def discover(
     )
     ticks.stage = "subspace"
     statistics = sampler.statistics(STATISTICS_SAMPLES, seeded_generator(seed, _STATISTICS))
-    effect = mean_effect(
-        sampler, seeded_generator(seed, _EFFECT), images=EFFECT_IMAGES, on_step=ticks.tick
-    )
+    effect = mean_effect(sampler, seeded_generator(seed, _EFFECT), images=EFFECT_IMAGES, on_step=ticks.tick)
     subspace = informative_subspace(effect, statistics, settings.subspace)
     if count > len(subspace.basis):
         raise ValueError(
@@ -121,7 +119,9 @@ def discover(
                 objective.costs(evaluation, part.to(generator.device), settings.evaluation_points)
                 for part in candidates.split(4)
             ]
-        return ShiftCost(*(torch.cat([getattr(part, name) for part in parts]).cpu() for name in _COST_COLUMNS))
+        return ShiftCost(
+            *(torch.cat([getattr(part, name) for part in parts]).cpu() for name in _COST_COLUMNS)
+        )
 
     ticks.stage = "scoring"
     baseline = cost(random_unit(subspace.basis, RANDOM_DIRECTIONS, seeded_generator(seed, _BASELINE)))
@@ -213,7 +213,9 @@ def _layer_mask(generator: Generator, layers: np.ndarray | Sequence[bool] | None
         return torch.ones(generator.num_ws, dtype=torch.bool)
     mask = torch.as_tensor(np.asarray(layers))
     if mask.shape != (generator.num_ws,) or mask.dtype != torch.bool:
-        raise ValueError(f"layers should be {generator.num_ws} booleans, got {mask.dtype} {tuple(mask.shape)}")
+        raise ValueError(
+            f"layers should be {generator.num_ws} booleans, got {mask.dtype} {tuple(mask.shape)}"
+        )
     if not mask.any():
         raise ValueError("layers should choose at least one position of ws")
     return mask
@@ -271,7 +273,11 @@ def _ranked(
     order = scores.argsort(stable=True)
     vectors = rows[order]
     typical = provenance["random_baseline"]["geometric_mean"]
-    meta: dict[str, Any] = {**provenance, "complete": len(rows) == count, "statistics_samples": statistics.samples}
+    meta: dict[str, Any] = {
+        **provenance,
+        "complete": len(rows) == count,
+        "statistics_samples": statistics.samples,
+    }
     if generator.known_factors is not None:
         meta.update(_compare_with_truth(vectors, generator))
     table = {

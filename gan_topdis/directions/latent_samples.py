@@ -69,7 +69,10 @@ class LatentSampler:
     def statistics(self, samples: int, rng: torch.Generator) -> LatentStatistics:
         """Mean and covariance of the latent."""
         w = torch.cat(
-            [self.latent(self.draw(len(part), rng)).double().cpu() for part in torch.arange(samples).split(2048)]
+            [
+                self.latent(self.draw(len(part), rng)).double().cpu()
+                for part in torch.arange(samples).split(2048)
+            ]
         )
         mean = w.mean(dim=0)
         centred = w - mean

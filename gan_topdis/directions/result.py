@@ -68,7 +68,9 @@ class Directions:
             raise ValueError("vectors and scale should be finite")
         norms = np.linalg.norm(self.vectors, axis=1)
         if count and np.abs(norms - 1).max() > _UNIT_TOLERANCE:
-            raise ValueError(f"vectors should have unit rows, got norms {norms.min():.4g} to {norms.max():.4g}")
+            raise ValueError(
+                f"vectors should have unit rows, got norms {norms.min():.4g} to {norms.max():.4g}"
+            )
         if (self.scale <= 0).any():
             raise ValueError("scale should be greater than 0")
 
@@ -121,7 +123,9 @@ class Directions:
             with np.load(target, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{target} should be a directions .npz without objects inside: {error}") from error
+            raise ValueError(
+                f"{target} should be a directions .npz without objects inside: {error}"
+            ) from error
         missing = [name for name in _REQUIRED if name not in arrays]
         if missing:
             raise ValueError(f"{target} should hold {', '.join(_REQUIRED)}; missing: {', '.join(missing)}")

@@ -70,9 +70,7 @@ class CallableGenerator(Generator):
             return super().latents(seeds)
         z = self._sample(seeds)
         if z.shape != (len(seeds), self.z_dim):
-            raise ValueError(
-                f"sample should return shape ({len(seeds)}, {self.z_dim}), got {tuple(z.shape)}"
-            )
+            raise ValueError(f"sample should return shape ({len(seeds)}, {self.z_dim}), got {tuple(z.shape)}")
         return z.to(self.device, torch.float32)
 
     def _map(self, z: Tensor, c: Tensor | None) -> Tensor:

@@ -105,9 +105,7 @@ class Generator(ABC):
         if self.c_dim == 0:
             return torch.zeros(count, 0, device=self.device)
         if class_index is None:
-            raise ValueError(
-                f"{self.name} is conditional: choose a class with --class 0 .. {self.c_dim - 1}"
-            )
+            raise ValueError(f"{self.name} is conditional: choose a class with --class 0 .. {self.c_dim - 1}")
         if not 0 <= class_index < self.c_dim:
             raise ValueError(f"class should be in 0 .. {self.c_dim - 1}, got {class_index}")
         one_hot = torch.zeros(count, self.c_dim, device=self.device)
@@ -167,9 +165,7 @@ class Generator(ABC):
             ValueError: a shape is wrong, or the noise mode is unknown.
         """
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
-            raise ValueError(
-                f"ws should have shape (n, {self.num_ws}, {self.w_dim}), got {tuple(ws.shape)}"
-            )
+            raise ValueError(f"ws should have shape (n, {self.num_ws}, {self.w_dim}), got {tuple(ws.shape)}")
         if noise_mode not in NOISE_MODES:
             raise ValueError(f"noise_mode should be one of {', '.join(NOISE_MODES)}, got {noise_mode!r}")
         return self._synthesize(ws, noise_mode)

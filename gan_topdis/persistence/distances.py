@@ -49,14 +49,14 @@ class _EuclideanDistances(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, points: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, points: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
         ctx.save_for_backward(points, distances)
         return distances
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         points, distances = ctx.saved_tensors
         both = gradient + gradient.transpose(-1, -2)
         weights = torch.where(distances > 0, both / distances, 0.0)  # (..., n, n)

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ def pair_cross_barcodes(
     lower_of: list[int],
     upper_of: list[int],
     *,
-    names: list[str | None],
+    names: Sequence[str | None],
 ) -> Pairing:
     """Pair the cross-barcodes R(matrices[upper]; matrices[lower]) of chosen pairs of matrices.
 

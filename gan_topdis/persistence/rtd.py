@@ -62,7 +62,7 @@ def rtd(
         return a.new_zeros(batch)
     first, second = a.reshape(-1, n, n), b.reshape(-1, n, n)
     blocks = [first, second]
-    names: list[str | None] = ["a"] * count + ["b"] * count
+    names: list[str | None] = [*["a"] * count, *["b"] * count]
     terms: list[tuple[int, int]] = []  # (lower, upper) as indices of blocks
     if sides != "max":
         blocks.append(torch.minimum(first, second))
