@@ -71,7 +71,8 @@ def _chosen_by(token: str, table: Sequence[LayerRow]) -> np.ndarray:
             raise ValueError(f"a range of layers should ascend, got {token!r}")
         if last >= len(table):
             raise ValueError(
-                f"layers should be in 0 .. {len(table) - 1}, got {token!r}; there are {describe_layers(table)}"
+                f"layers should be in 0 .. {len(table) - 1}, got {token!r}; "
+                f"there are {describe_layers(table)}"
             )
         chosen = np.zeros(len(table), dtype=bool)
         chosen[first : last + 1] = True

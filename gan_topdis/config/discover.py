@@ -1,0 +1,102 @@
+"""Settings of `gan-topdis discover`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gan_topdis.config.ranges import (
+    METHODS,
+    require_at_least,
+    require_one_of,
+    require_picture_settings,
+)
+
+SEARCH_OPTIONS = {
+    "points": "points",
+    "search_steps": "steps",
+    "restarts": "restarts",
+    "feature_size": "feature_size",
+    "subspace": "subspace",
+    "evaluation_points": "evaluation_points",
+    "max_batch": "max_batch",
+}
+"""Settings that are options of `gan_topdis.directions.discover`, and their names there."""
+
+
+@dataclass(frozen=True)
+class DiscoverConfig:
+    """What `discover` is told; keys in a YAML file are the option names of the command line.
+
+    Attributes:
+        network: a file or a built-in name.
+        count: directions to find.
+        method: how they are found.
+        seed: of the search.
+        class_index: class of all samples (`class`).
+        layers: positions of ws that directions move, see `directions.layers`.
+        points: latents per cloud and step of the search.
+        search_steps: gradient steps per direction.
+        restarts: random starts per direction.
+        feature_size: pixels a side to which pictures are averaged before they are compared.
+        subspace: largest dimension of the space that is searched.
+        evaluation_points: latents in the cloud that scores directions.
+        max_batch: images synthesized at a time.
+        seeds: pictures shown; the search draws its own.
+        trunc, trunc_cutoff, noise_mode: of the pictures shown.
+        max_strength: of the pictures shown, standard deviations of the latent.
+        steps: strengths shown per direction, odd.
+        device: where to compute.
+        trust_pickle, stylegan_repo: whether a file may run code; on the command line only.
+    """
+
+    network: str = "scenes"
+    count: int = 6
+    method: str = "topdis"
+    seed: int = 0
+    class_index: int | None = field(default=None, metadata={"key": "class"})
+    layers: str = "all"
+    points: int = 64
+    search_steps: int = 60
+    restarts: int = 4
+    feature_size: int = 32
+    subspace: int = 32
+    evaluation_points: int = 192
+    max_batch: int = 128
+    seeds: tuple[int, ...] = (0, 1, 2, 3)
+    trunc: float = 1.0
+    trunc_cutoff: int | None = None
+    noise_mode: str = "const"
+    max_strength: float = 3.0
+    steps: int = 7
+    device: str = "auto"
+    trust_pickle: bool = field(default=False, metadata={"command_line_only": True})
+    stylegan_repo: str | None = field(default=None, metadata={"command_line_only": True})
+
+    def __post_init__(self) -> None:
+        for option, value, least in (
+            ("count", self.count, 1),
+            ("seed", self.seed, 0),
+            ("points", self.points, 8),
+            ("search-steps", self.search_steps, 1),
+            ("restarts", self.restarts, 1),
+            ("feature-size", self.feature_size, 1),
+            ("subspace", self.subspace, 1),
+            ("evaluation-points", self.evaluation_points, 8),
+        ):
+            require_at_least(option, value, least)
+        require_one_of("method", self.method, METHODS)
+        require_picture_settings(
+            seeds=self.seeds,
+            trunc=self.trunc,
+            trunc_cutoff=self.trunc_cutoff,
+            class_index=self.class_index,
+            noise_mode=self.noise_mode,
+            max_strength=self.max_strength,
+            steps=self.steps,
+            max_batch=self.max_batch,
+            device=self.device,
+        )
+
+    def search_options(self) -> dict[str, int]:
+        """Options of `gan_topdis.directions.discover`."""
+        return {theirs: getattr(self, ours) for ours, theirs in SEARCH_OPTIONS.items()}

@@ -1,0 +1,28 @@
+"""Results as pictures and pages: arrays in, PNG, GIF and HTML out; needs no network and no torch."""
+
+from gan_topdis.report.animation import save_animation
+from gan_topdis.report.grid import RowLabel, contact_sheet
+from gan_topdis.report.html import render_report
+from gan_topdis.report.picture import require_picture_channels, thumbnails, to_picture, to_pixels
+from gan_topdis.report.printable import printable
+from gan_topdis.report.strengths import strength_label
+from gan_topdis.report.strip import strip
+from gan_topdis.report.summary import known_factor, summary
+from gan_topdis.report.text_table import text_table
+
+__all__ = [
+    "RowLabel",
+    "contact_sheet",
+    "known_factor",
+    "printable",
+    "render_report",
+    "require_picture_channels",
+    "save_animation",
+    "strength_label",
+    "strip",
+    "summary",
+    "text_table",
+    "thumbnails",
+    "to_picture",
+    "to_pixels",
+]
