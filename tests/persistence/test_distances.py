@@ -1,0 +1,180 @@
+"""Distances by the definition, and a gradient that survives coincident points."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gan_topdis.persistence import pairwise_distances
+
+INF = math.inf
+NORMS = (1.0, 2.0, INF)
+
+
+def by_definition(points: torch.Tensor, p: float) -> torch.Tensor:
+    difference = (points[..., :, None, :] - points[..., None, :, :]).abs()
+    if p == INF:
+        return difference.amax(-1)
+    return difference.sum(-1) if p == 1 else difference.square().sum(-1).sqrt()
+
+
+def cloud(*shape: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(*shape, generator=generator, dtype=dtype)
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize(("p", "expected"), [(1, 7.0), (2, 5.0), (INF, 4.0)])
+def test_three_four_five(p, expected):
+    distances = pairwise_distances(torch.tensor([[0.0, 0], [3, -4]]), p=float(p))
+    assert distances.tolist() == [[0, expected], [expected, 0]]
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("shape", [(7, 3), (40, 5), (2, 3, 30, 4), (26, 1000), (1, 4), (5, 1)])
+def test_equal_to_the_definition(p, shape, generator):
+    points = cloud(*shape, generator=generator)
+    # sums of up to 1000 terms in another order
+    torch.testing.assert_close(pairwise_distances(points, p), by_definition(points, p), rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "d"), [(26, 3), (33, 37), (64, 3072), (130, 1)])
+def test_exactly_symmetric_with_zero_diagonal(p, dtype, n, d, generator):
+    """What torch.cdist gives up above 25 points, where it multiplies matrices."""
+    distances = pairwise_distances(100 + cloud(n, d, generator=generator, dtype=dtype), p)
+    assert distances.dtype == dtype
+    assert torch.equal(distances, distances.mT)
+    assert not distances.diagonal().any()
+
+
+def test_the_matrix_product_would_fail_here(generator):
+    """The trap that the function exists to avoid, shown on the same points."""
+    points = 100 + cloud(64, 3, generator=generator, dtype=torch.float32)
+    shortcut = torch.cdist(points, points, compute_mode="use_mm_for_euclid_dist")
+    assert shortcut.diagonal().max() > 1e-3
+    exact = pairwise_distances(points)
+    # float32: a distance near 1 of coordinates near 100 keeps its 24 bits, as differences are exact
+    torch.testing.assert_close(exact.double(), by_definition(points.double(), 2), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "result"), [((0, 3), (0, 0)), ((2, 0, 3), (2, 0, 0)), ((0, 4, 3), (0, 4, 4))]
+)
+@pytest.mark.parametrize("p", NORMS)
+def test_no_points(shape, result, p):
+    points = torch.zeros(shape, requires_grad=True)
+    distances = pairwise_distances(points, p)
+    assert distances.shape == result
+    distances.sum().backward()
+    assert points.grad.shape == shape
+
+
+def test_no_coordinates():
+    assert not pairwise_distances(torch.zeros(4, 0)).any()
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_isometries_and_scaling(p, generator):
+    points = cloud(20, 4, generator=generator)
+    distances = pairwise_distances(points, p)
+    order = torch.randperm(20, generator=generator)
+    assert torch.equal(pairwise_distances(points[order], p), distances[order][:, order])
+    assert torch.equal(pairwise_distances(-4 * points, p), 4 * distances)
+    # one rounding of each coordinate
+    torch.testing.assert_close(pairwise_distances(points + 3, p), distances, rtol=0, atol=1e-14)
+
+
+def test_not_finite_points_are_not_hidden():
+    points = torch.tensor([[0.0], [float("nan")], [1.0]])
+    assert pairwise_distances(points).isnan().tolist()[0] == [False, True, False]
+
+
+# --- gradient ---
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("shape", [(6, 3), (2, 5, 2)])
+def test_gradcheck(p, shape, generator):
+    points = cloud(*shape, generator=generator).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: pairwise_distances(x, p), (points,))
+
+
+def test_gradcheck_rejects_another_gradient(generator):
+    """Half the gradient, as from reading one triangle of a symmetric matrix twice too little."""
+    points = cloud(5, 2, generator=generator).requires_grad_()
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        torch.autograd.gradcheck(lambda x: pairwise_distances(0.5 * x + 0.5 * x.detach()), (points,))
+
+
+def test_euclidean_gradient_is_the_unit_difference():
+    points = torch.tensor([[0.0, 0], [3, 4], [10, 0]], requires_grad=True)
+    pairwise_distances(points)[0, 1].backward()
+    # exact numbers but for the division by 5
+    torch.testing.assert_close(points.grad, torch.tensor([[-0.6, -0.8], [0.6, 0.8], [0, 0]]))
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_coincident_points_have_gradient_zero(p):
+    points = torch.tensor([[1.0, 2], [1, 2], [1, 2]], requires_grad=True)
+    pairwise_distances(points, p).sum().backward()
+    assert not points.grad.any()
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_coincident_points_leave_the_others_alone(p):
+    """The gradient of a cloud with a double point is finite and that of the distances that exist."""
+    points = torch.tensor([[0.0, 0], [0, 0], [3, 4]], dtype=torch.float64, requires_grad=True)
+    pairwise_distances(points, p).sum().backward()
+    direction = {1.0: [1, 1], 2.0: [0.6, 0.8], INF: [0, 1]}[p]
+    expected = torch.tensor([[-2 * x for x in direction]] * 2 + [[4 * x for x in direction]])
+    torch.testing.assert_close(points.grad, expected.double())
+
+
+@pytest.mark.parametrize("separation", [1e-1, 1e-2, 1e-3])
+def test_float32_gradient_of_close_points(separation, generator):
+    """Weights up to 1 / separation multiply coordinates near 1, rounded to float32: digits are lost."""
+    points = cloud(32, 3, generator=generator, dtype=torch.float32)
+    points[1] = points[0] + separation * cloud(3, generator=generator, dtype=torch.float32)
+    weights = torch.rand(32, 32, generator=generator)
+    narrow, broad = points.clone().requires_grad_(), points.double().requires_grad_()
+    (pairwise_distances(narrow) * weights).sum().backward()
+    (pairwise_distances(broad) * weights.double()).sum().backward()
+    error = (narrow.grad.double() - broad.grad).abs().max()
+    assert error < 20 * 1.2e-7 / separation
+
+
+def test_gradient_far_from_the_origin(generator):
+    """Centring: a cloud moved by 1000 keeps the gradient of its rounded coordinates."""
+    points = (1000 + cloud(32, 3, generator=generator)).float()
+    narrow, broad = points.clone().requires_grad_(), points.double().requires_grad_()
+    pairwise_distances(narrow).sum().backward()
+    pairwise_distances(broad).sum().backward()
+    # a sum of 62 unit vectors in float32
+    torch.testing.assert_close(narrow.grad.double(), broad.grad, rtol=0, atol=62 * 5e-6)
+
+
+# --- refusals ---
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("points", [[[0.0]], torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, 2) + 0j])
+def test_not_floating_point(points):
+    with pytest.raises(TypeError, match=r"^points should be a floating-point torch\.Tensor"):
+        pairwise_distances(points)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_too_few_axes():
+    with pytest.raises(ValueError, match=r"^points should have shape \(..., n, d\), got \(3,\)"):
+        pairwise_distances(torch.zeros(3))
+
+
+@pytest.mark.parametrize("p", [0.0, 3.0, -1.0, float("nan")])
+def test_other_norms(p):
+    with pytest.raises(ValueError, match=f"^p should be 1, 2 or inf, got {p}"):
+        pairwise_distances(torch.zeros(3, 2), p)
