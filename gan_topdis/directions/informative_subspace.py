@@ -57,14 +57,14 @@ def mean_effect(
         ws = sampler.draw(len(part), rng)
         shift = ws.new_zeros(len(part), w_dim).requires_grad_()
         features = sampler.features(ws, shift)  # (n, p)
+        if not features.requires_grad:  # the pictures do not depend on the latent
+            on_step()
+            continue
         for probe in range(per_image):
             g = torch.randn(features.shape, generator=rng).to(features)
-            (gradient,) = torch.autograd.grad(
-                features, shift, g, retain_graph=probe + 1 < per_image, allow_unused=True
-            )
-            if gradient is not None:
-                rows = gradient.double().cpu()
-                total += rows.T @ rows
+            (gradient,) = torch.autograd.grad(features, shift, g, retain_graph=probe + 1 < per_image)
+            rows = gradient.double().cpu()
+            total += rows.T @ rows
         on_step()
     return total / (images * per_image)
 

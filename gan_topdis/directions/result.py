@@ -120,7 +120,7 @@ class Directions:
         if not target.is_file():
             raise FileNotFoundError(f"no directions file at {target}; gan-topdis discover writes one")
         try:
-            with np.load(target, allow_pickle=False) as archive:
+            with open(target, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(

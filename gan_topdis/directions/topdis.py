@@ -41,9 +41,11 @@ class TopDisOptions:
     Attributes:
         points: latents per cloud and step; time grows a little faster than linearly.
         steps: gradient steps per direction.
-        restarts: random starts per direction; half of them are given up at half the steps.
+        restarts: starts per direction, half of them principal axes of the effect and half random; at half
+            the steps the worse half is given up.
         feature_size: pictures are area-averaged to this many pixels a side before comparison.
-        subspace: largest dimension of the informative subspace.
+        subspace: largest dimension of the informative subspace. Larger ones hold directions that move
+            the picture less, which the scale-free objective does not mind but users do.
         evaluation_points: latents in the fixed cloud that compares starts and scores directions.
         max_batch: images synthesized at a time.
     """
@@ -52,7 +54,7 @@ class TopDisOptions:
     steps: int = 60
     restarts: int = 4
     feature_size: int = 32
-    subspace: int = 32
+    subspace: int = 16
     evaluation_points: int = 192
     max_batch: int = 128
 
@@ -100,11 +102,13 @@ def equal_effect_frame(
     subspace: InformativeSubspace, found: Float[Tensor, "k w_dim"]
 ) -> Float[Tensor, "m w_dim"]:
     """Rows span the orthogonal complement of `found` in the subspace, have equal effect, and are
-    orthogonal in the effect metric: a unit combination of them has that effect too."""
+    orthogonal in the effect metric, so that a unit combination of them has that effect too. They are
+    the principal axes of the effect there, most effective first."""
     inside = found.double().cpu() @ subspace.basis.T  # (k, m)
     complement = torch.linalg.svd(inside, full_matrices=True).Vh[len(found) :]  # (m - k, m)
     effects, axes = torch.linalg.eigh(complement @ subspace.effect @ complement.T)
-    scale = effects.clamp_min(1e-6 * float(effects[-1])).rsqrt()
+    effects, axes = effects.flip(0), axes.flip(1)
+    scale = effects.clamp_min(1e-6 * float(effects[0])).rsqrt()
     return (axes * scale).T @ complement @ subspace.basis
 
 
@@ -125,8 +129,11 @@ def _search(
         for _ in range(options.steps):
             on_step()
         return torch.nn.functional.normalize(frame[0], dim=0)
-    starts = torch.randn(options.restarts, len(frame), generator=rng)
-    coordinates = torch.nn.functional.normalize(starts, dim=1).to(device).requires_grad_()
+    # half of the starts are the most effective principal axes left, the others random
+    axes = torch.eye(len(frame))[: options.restarts // 2]
+    others = torch.randn(options.restarts - len(axes), len(frame), generator=rng)
+    starts = torch.cat([axes, torch.nn.functional.normalize(others, dim=1)])
+    coordinates = starts.to(device).requires_grad_()
     optimizer = torch.optim.Adam([coordinates])
     recent = torch.zeros(options.restarts, device=device)  # running mean of the cost
     for step in range(options.steps):
@@ -140,8 +147,8 @@ def _search(
             group["lr"] = LEARNING_RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
         cloud = objective.cloud(options.points, rng)
         cost = objective.costs(cloud, _unit(coordinates, frame), options.points).log_distortion
-        optimizer.zero_grad()
-        cost.sum().backward()
+        # to the coordinates only: a borrowed network's parameters must not collect gradients
+        (coordinates.grad,) = torch.autograd.grad(cost.sum(), coordinates)
         optimizer.step()
         with torch.no_grad():
             coordinates /= coordinates.norm(dim=1, keepdim=True)

@@ -16,8 +16,12 @@ COLLAPSED = 1e-6
 
 
 def distance_quantile(distances: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch"]:
-    """The 0.9 quantile of all n * n entries, linearly interpolated and detached, unit of length."""
-    entries = distances.detach().flatten(-2)  # (..., n * n)
+    """The 0.9 quantile of all n * n entries, linearly interpolated, unit of length.
+
+    Differentiable: the gradient goes to the one or two entries between which the quantile lies. TopDis
+    detaches it, which makes its gradient shrink both clouds.
+    """
+    entries = distances.flatten(-2)  # (..., n * n)
     position = QUANTILE * (entries.shape[-1] - 1)
     below = int(position)
     low = entries.kthvalue(below + 1, dim=-1).values
@@ -33,7 +37,7 @@ def normalised_distances(
     A collapsed cloud (almost all points coincide) gives distances 0 and quantile 0.
     """
     distances = pairwise_distances(points)
-    quantile = distance_quantile(distances)
+    quantile = distance_quantile(distances.detach())
     largest = distances.detach().flatten(-2).amax(dim=-1)
     collapsed = quantile <= COLLAPSED * largest
     scale = torch.where(collapsed, 0.0, 1.0 / torch.where(collapsed, 1.0, quantile))
