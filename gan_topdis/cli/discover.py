@@ -69,10 +69,17 @@ those that may change between a run and its continuation."""
 )
 @setting(
     DiscoverConfig,
+    "refinement_steps",
+    type=click.IntRange(min=0),
+    metavar="STEPS",
+    help="Gradient steps on all directions together, afterwards.",
+)
+@setting(
+    DiscoverConfig,
     "restarts",
     type=click.IntRange(min=1),
     metavar="COUNT",
-    help="Random starts per direction, of which the best is kept.",
+    help="Starts per direction, of which the best is kept.",
 )
 @setting(
     DiscoverConfig,
@@ -232,9 +239,8 @@ def _show(
     import numpy as np
 
     from gan_topdis.cli.network import pixels_along
-    from gan_topdis.cli.sheet import direction_sheet
     from gan_topdis.directions import symmetric_strengths
-    from gan_topdis.report import render_report, summary, text_table
+    from gan_topdis.report import direction_sheet, render_report, summary, text_table
     from gan_topdis.run import write_atomically
 
     strengths = symmetric_strengths(config.max_strength, config.steps)

@@ -45,7 +45,9 @@ class ProgressDisplay:
         bar = self._bar
         if bar is None:
             tqdm.monitor_interval = 0  # no thread for a bar that is updated often
-            bar = self._bar = tqdm(total=progress.total, bar_format=_FORMAT, file=sys.stderr, leave=False)
+            bar = self._bar = tqdm(
+                desc=progress.stage, total=progress.total, bar_format=_FORMAT, file=sys.stderr, leave=False
+            )
         bar.set_description_str(progress.stage, refresh=False)
         bar.update(progress.done - bar.n)
 

@@ -113,6 +113,10 @@ def _run(
     from gan_topdis.run import RunRecord, open_run_directory
 
     directions = renamed(Directions.load(config.directions), names)
+    if Path(config.directions).resolve().parent == outdir.resolve():
+        raise ValueError(
+            f"outdir should be another folder than that of the directions file, such as {outdir / 'traverse'}"
+        )
     generator = open_network(
         config.network,
         device=config.device,
@@ -194,10 +198,17 @@ def _draw(
 
     from gan_topdis.cli.network import pixels_along
     from gan_topdis.cli.progress import ProgressDisplay
-    from gan_topdis.cli.sheet import direction_label, direction_sheet
     from gan_topdis.directions import symmetric_strengths
     from gan_topdis.directions.progress import Progress
-    from gan_topdis.report import RowLabel, contact_sheet, save_animation, strength_label, thumbnails
+    from gan_topdis.report import (
+        RowLabel,
+        contact_sheet,
+        direction_label,
+        direction_sheet,
+        save_animation,
+        strength_label,
+        thumbnails,
+    )
     from gan_topdis.run import write_atomically
 
     def along(index: int, strengths: list[float], largest: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from gan_topdis.config.ranges import (
 SEARCH_OPTIONS = {
     "points": "points",
     "search_steps": "steps",
+    "refinement_steps": "refinement_steps",
     "restarts": "restarts",
     "feature_size": "feature_size",
     "subspace": "subspace",
@@ -36,7 +37,8 @@ class DiscoverConfig:
         layers: positions of ws that directions move, see `directions.layers`.
         points: latents per cloud and step of the search.
         search_steps: gradient steps per direction.
-        restarts: random starts per direction.
+        refinement_steps: gradient steps on all directions together, afterwards.
+        restarts: starts per direction, the best of which is kept.
         feature_size: pixels a side to which pictures are averaged before they are compared.
         subspace: largest dimension of the space that is searched.
         evaluation_points: latents in the cloud that scores directions.
@@ -57,9 +59,10 @@ class DiscoverConfig:
     layers: str = "all"
     points: int = 64
     search_steps: int = 60
+    refinement_steps: int = 60
     restarts: int = 4
     feature_size: int = 32
-    subspace: int = 32
+    subspace: int = 16
     evaluation_points: int = 192
     max_batch: int = 128
     seeds: tuple[int, ...] = (0, 1, 2, 3)
@@ -78,6 +81,7 @@ class DiscoverConfig:
             ("seed", self.seed, 0),
             ("points", self.points, 8),
             ("search-steps", self.search_steps, 1),
+            ("refinement-steps", self.refinement_steps, 0),
             ("restarts", self.restarts, 1),
             ("feature-size", self.feature_size, 1),
             ("subspace", self.subspace, 1),

@@ -1,6 +1,7 @@
 """Results as pictures and pages: arrays in, PNG, GIF and HTML out; needs no network and no torch."""
 
 from gan_topdis.report.animation import save_animation
+from gan_topdis.report.direction_sheet import direction_label, direction_sheet
 from gan_topdis.report.grid import RowLabel, contact_sheet
 from gan_topdis.report.html import render_report
 from gan_topdis.report.picture import require_picture_channels, thumbnails, to_picture, to_pixels
@@ -13,6 +14,8 @@ from gan_topdis.report.text_table import text_table
 __all__ = [
     "RowLabel",
     "contact_sheet",
+    "direction_label",
+    "direction_sheet",
     "known_factor",
     "printable",
     "render_report",

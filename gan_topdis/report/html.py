@@ -99,11 +99,12 @@ def _facts(directions: Directions, generator: Mapping[str, Any]) -> list[tuple[s
     """What stands at the head of the page; facts that are not recorded are left out."""
     height, width = generator.get("resolution", (0, 0))
     meta = directions.meta
+    layers = "1 layer" if directions.num_ws == 1 else f"{directions.num_ws} layers"
     facts = [
         ("family", generator.get("family")),
         ("loaded", generator.get("load_mode")),
         ("pictures", f"{width} x {height}, {generator.get('channels')} channels" if height else None),
-        ("latent space", f"{directions.space}, {directions.w_dim} dimensions, {directions.num_ws} layers"),
+        ("latent space", f"{directions.space}, {directions.w_dim} dimensions, {layers}"),
         ("method", meta.get("method")),
         ("seed", meta.get("seed")),
         ("class", meta.get("class_index")),

@@ -48,16 +48,15 @@ def _against_random(score_name: str, scores: Any, baseline: Mapping[str, Any]) -
     parts = [
         f"{number} {words}"
         for number, words in (
-            (lower, "better (lower)"),
+            (lower, "score better (lower)"),
             (len(scores) - lower - higher, "about the same"),
             (higher, "worse (higher)"),
         )
         if number
     ]
     return (
-        f"{score_name.capitalize()} of {_count(len(scores), 'direction')} beside that of "
-        f"{int(baseline['count'])} random directions ({mean:.3g} ± {std:.2g}): {_listed(parts)}; "
-        f"best {min(scores):.3g}, worst {max(scores):.3g}."
+        f"Beside {int(baseline['count'])} random directions ({score_name} {mean:.3g} ± {std:.2g}), of the "
+        f"{_count(len(scores), 'direction')} found {_listed(parts)}: {min(scores):.3g} to {max(scores):.3g}."
     )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from gan_topdis.directions import Directions
-from gan_topdis.report import RowLabel, contact_sheet, known_factor, strength_label
+from gan_topdis.report.grid import RowLabel, contact_sheet
+from gan_topdis.report.strengths import strength_label
+from gan_topdis.report.summary import known_factor
+
+if TYPE_CHECKING:  # the report needs no torch
+    from gan_topdis.directions import Directions
 
 
 def direction_sheet(
