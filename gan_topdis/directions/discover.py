@@ -14,6 +14,7 @@ from torch import Tensor
 import gan_topdis
 from gan_topdis.directions.informative_subspace import informative_subspace, mean_effect
 from gan_topdis.directions.jacobian import jacobian_directions
+from gan_topdis.directions.joint_refinement import refine_jointly
 from gan_topdis.directions.latent_samples import LatentSampler
 from gan_topdis.directions.progress import Progress, ProgressCallback
 from gan_topdis.directions.random_directions import random_orthonormal, random_unit
@@ -90,10 +91,15 @@ def discover(
         "options": asdict(settings),
     }
     vectors = _continue_from(found, fingerprint, generator)
+    finished = found is not None and bool(found.meta.get("complete"))
 
     effect_steps = len(torch.arange(EFFECT_IMAGES).split(min(settings.max_batch, 32)))
-    search_steps = settings.steps if method == "topdis" else 0
-    ticks = _Ticks(on_progress, total=effect_steps + search_steps * max(count - len(vectors), 0) + 1)
+    refining = method == "topdis" and count > 1 and not finished
+    search_steps = settings.steps * max(count - len(vectors), 0) if method == "topdis" else 0
+    ticks = _Ticks(
+        on_progress,
+        total=effect_steps + 1 + search_steps + (settings.refinement_steps if refining else 0),
+    )
     sampler = LatentSampler(
         generator,
         layers=mask,
@@ -165,8 +171,8 @@ def discover(
     rows = list(vectors)
     costs = [cost(row[None]) for row in rows]
 
-    def result() -> Directions:
-        return _ranked(generator, torch.stack(rows), costs, mask, statistics, provenance, count)
+    def result(complete: bool) -> Directions:
+        return _ranked(generator, torch.stack(rows), costs, mask, statistics, provenance, complete)
 
     ticks.stage = f"direction {len(rows) + 1} of {count}"
     for vector in candidates():
@@ -174,8 +180,23 @@ def discover(
         costs.append(cost(rows[-1][None]))
         ticks.stage = f"direction {min(len(rows) + 1, count)} of {count}"
         if on_direction is not None:
-            on_direction(result())
-    return result()
+            on_direction(result(complete=False))
+    if refining and settings.refinement_steps:
+        ticks.stage = "refining together"
+        refined = refine_jointly(
+            objective,
+            subspace,
+            evaluation,
+            torch.stack(rows),
+            steps=settings.refinement_steps,
+            points=settings.points,
+            evaluation_points=settings.evaluation_points,
+            seed=seed,
+            on_step=ticks.tick,
+        )
+        rows = [_canonical(row) for row in refined.cpu().float()]
+        costs = [cost(row[None]) for row in rows]
+    return result(complete=True)
 
 
 _COST_COLUMNS = ("log_distortion", "displacement", "consistency")
@@ -267,7 +288,7 @@ def _ranked(
     mask: Tensor,
     statistics: Any,
     provenance: dict[str, Any],
-    count: int,
+    complete: bool,
 ) -> Directions:
     scores = torch.cat([cost.log_distortion for cost in costs]).double().exp()
     order = scores.argsort(stable=True)
@@ -275,7 +296,7 @@ def _ranked(
     typical = provenance["random_baseline"]["geometric_mean"]
     meta: dict[str, Any] = {
         **provenance,
-        "complete": len(rows) == count,
+        "complete": complete,
         "statistics_samples": statistics.samples,
     }
     if generator.known_factors is not None:

@@ -8,11 +8,11 @@ divided by its 0.9 quantile,
     distortion = sqrt( (1/N) L_RTD(A, B; power 2) ) / displacement
     displacement = rms |F(moved) - F(original)| / median |F(i) - F(j)|
 
-L_RTD is the four-term sum of `persistence.rtd`; unlike in TopDis' training loss the quantiles are
-differentiated, because here the quotient itself is what descends. Numerator and denominator are both of first order in
-the shift, so that the quotient compares directions at equal visible displacement without having to
-find, for each, the shift that attains it; a direction that changes nothing is 0/0 and not 0, and is
-kept out by `informative_subspace`.
+L_RTD is the four-term sum of `persistence.rtd`. Unlike in TopDis' training loss the quantiles are
+differentiated, because here the quotient itself is what descends. Numerator and denominator are both of
+first order in the shift, so that the quotient compares directions at equal visible displacement without
+having to find, for each, the shift that attains it; a direction that changes nothing is 0/0 and not 0,
+and is kept out by `informative_subspace`.
 """
 
 from __future__ import annotations

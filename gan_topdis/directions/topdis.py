@@ -7,7 +7,7 @@ unit vector has the same visible effect; without that, weak factors barely bend 
 share in a direction stays where chance put it.
 
 Several starts descend together; halfway through, the worse half is given up. The survivors are compared
-on one fixed evaluation cloud.
+on one fixed evaluation cloud. `joint_refinement` then turns all directions together.
 
 Source: Balabin et al., Disentanglement Learning via Topology, arXiv:2308.12696. The sequential search
     by RTD between generated clouds before and after a shift is theirs as far as recalled; shift by
@@ -41,6 +41,8 @@ class TopDisOptions:
     Attributes:
         points: latents per cloud and step; time grows a little faster than linearly.
         steps: gradient steps per direction.
+        refinement_steps: gradient steps on all directions together afterwards; 0 leaves the sequential
+            result.
         restarts: starts per direction, half of them principal axes of the effect and half random; at half
             the steps the worse half is given up.
         feature_size: pictures are area-averaged to this many pixels a side before comparison.
@@ -52,6 +54,7 @@ class TopDisOptions:
 
     points: int = 64
     steps: int = 60
+    refinement_steps: int = 60
     restarts: int = 4
     feature_size: int = 32
     subspace: int = 16
@@ -62,6 +65,7 @@ class TopDisOptions:
         for name, least in (
             ("points", 8),
             ("steps", 1),
+            ("refinement_steps", 0),
             ("restarts", 1),
             ("feature_size", 1),
             ("subspace", 1),
