@@ -29,7 +29,7 @@ def summary(directions: Directions) -> list[str]:
         sentences.append(_against_random(directions.score_name, directions.scores, baseline))
     truth = directions.meta.get("best_cosine_per_factor")
     if isinstance(truth, Mapping) and truth:
-        sentences.append(_against_truth(truth))
+        sentences.append(_against_truth(truth, directions.meta.get("complete", True)))
     return sentences
 
 
@@ -60,7 +60,7 @@ def _against_random(score_name: str, scores: Any, baseline: Mapping[str, Any]) -
     )
 
 
-def _against_truth(truth: Mapping[str, Any]) -> str:
+def _against_truth(truth: Mapping[str, Any], complete: bool) -> str:
     best = {str(name): float(cosine) for name, cosine in truth.items()}
     found = [f"{name} ({cosine:.2f})" for name, cosine in best.items() if cosine >= FOUND_COSINE]
     missed = [f"{name} ({cosine:.2f})" for name, cosine in best.items() if cosine < FOUND_COSINE]
@@ -69,7 +69,7 @@ def _against_truth(truth: Mapping[str, Any]) -> str:
     return (
         start
         + (f": {_listed(found)}" if found else "")
-        + (f"; not found: {_listed(missed)}" if missed else "")
+        + (f"; not found{'' if complete else ' yet'}: {_listed(missed)}" if missed else "")
         + f". In brackets the largest |cosine| with the true axis, {mean:.2f} on average; "
         f"from {FOUND_COSINE} on a factor counts as found."
     )

@@ -128,9 +128,11 @@ def test_summary_says_when_directions_are_no_better():
 
 
 def test_summary_says_that_a_search_was_interrupted():
-    assert summary(few_directions.directions(complete=False)) == [
+    interrupted, truth = summary(few_directions.directions(complete=False, **few_directions.TRUTH))
+    assert interrupted == (
         "The search was interrupted after 2 directions; gan-topdis discover --resume continues it."
-    ]
+    )
+    assert "; not found yet: size (0.50). " in truth
 
 
 def test_summary_without_anything_to_compare_is_empty():
