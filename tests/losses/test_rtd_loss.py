@@ -40,10 +40,23 @@ def test_quantile_counts_the_diagonal():
     assert distance_quantile(star) == 1
 
 
-def test_quantile_is_detached(generator):
-    distances = pairwise_distances(clouds(6, generator)[0].requires_grad_())
+def test_quantile_has_the_gradient_of_its_one_or_two_entries(generator):
+    """n = 6: position 31.5 of 36 entries, halfway between two; n = 5: 21.6; n = 11: 108 exactly."""
+    for n, shares in ((6, [0.5, 0.5]), (5, [0.4, 0.6]), (11, [1.0])):
+        upper = torch.rand(n * (n - 1) // 2, generator=generator, dtype=torch.float64)
+        i, j = torch.triu_indices(n, n, offset=1)
+        distances = torch.zeros(n, n, dtype=torch.float64)
+        distances[i, j] = upper
+        # entries that differ across the diagonal, so that each has a place of its own
+        distances = (distances + 1.001 * distances.T).requires_grad_()
+        distance_quantile(distances).backward()
+        assert sorted(distances.grad[distances.grad != 0].tolist()) == pytest.approx(shares)
+
+
+def test_quantile_that_normalises_is_detached(generator):
+    distances, quantile = normalised_distances(clouds(6, generator)[0].requires_grad_())
     assert distances.requires_grad
-    assert not distance_quantile(distances).requires_grad
+    assert not quantile.requires_grad
 
 
 def test_normalised_distances(generator):
@@ -117,7 +130,7 @@ def test_an_nn_module_without_state():
 def test_gradient_is_that_of_fixed_normalisers(generator):
     """gradcheck of the loss as differentiated: both quantiles held at their values."""
     x, y = (cloud.requires_grad_() for cloud in clouds(8, generator))
-    quantiles = [distance_quantile(pairwise_distances(cloud)) for cloud in (x, y)]
+    quantiles = [distance_quantile(pairwise_distances(cloud)).detach() for cloud in (x, y)]
 
     def fixed(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return rtd(pairwise_distances(x) / quantiles[0], pairwise_distances(y) / quantiles[1])
