@@ -69,10 +69,10 @@ those that may change between a run and its continuation."""
 )
 @setting(
     DiscoverConfig,
-    "refinement_steps",
+    "second_steps",
     type=click.IntRange(min=0),
     metavar="STEPS",
-    help="Gradient steps on all directions together, afterwards.",
+    help="Gradient steps per direction in the second pass; 0: no second pass.",
 )
 @setting(
     DiscoverConfig,

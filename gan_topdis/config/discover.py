@@ -14,7 +14,7 @@ from gan_topdis.config.ranges import (
 SEARCH_OPTIONS = {
     "points": "points",
     "search_steps": "steps",
-    "refinement_steps": "refinement_steps",
+    "second_steps": "second_steps",
     "restarts": "restarts",
     "feature_size": "feature_size",
     "subspace": "subspace",
@@ -37,7 +37,7 @@ class DiscoverConfig:
         layers: positions of ws that directions move, see `directions.layers`.
         points: latents per cloud and step of the search.
         search_steps: gradient steps per direction.
-        refinement_steps: gradient steps on all directions together, afterwards.
+        second_steps: gradient steps per direction in the second pass; 0 leaves it out.
         restarts: starts per direction, the best of which is kept.
         feature_size: pixels a side to which pictures are averaged before they are compared.
         subspace: largest dimension of the space that is searched.
@@ -59,7 +59,7 @@ class DiscoverConfig:
     layers: str = "all"
     points: int = 64
     search_steps: int = 60
-    refinement_steps: int = 60
+    second_steps: int = 30
     restarts: int = 4
     feature_size: int = 32
     subspace: int = 16
@@ -81,7 +81,7 @@ class DiscoverConfig:
             ("seed", self.seed, 0),
             ("points", self.points, 8),
             ("search-steps", self.search_steps, 1),
-            ("refinement-steps", self.refinement_steps, 0),
+            ("second-steps", self.second_steps, 0),
             ("restarts", self.restarts, 1),
             ("feature-size", self.feature_size, 1),
             ("subspace", self.subspace, 1),

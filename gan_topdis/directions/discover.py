@@ -14,13 +14,12 @@ from torch import Tensor
 import gan_topdis
 from gan_topdis.directions.informative_subspace import informative_subspace, mean_effect
 from gan_topdis.directions.jacobian import jacobian_directions
-from gan_topdis.directions.joint_refinement import refine_jointly
 from gan_topdis.directions.latent_samples import LatentSampler
 from gan_topdis.directions.progress import Progress, ProgressCallback
 from gan_topdis.directions.random_directions import random_orthonormal, random_unit
 from gan_topdis.directions.result import Directions
 from gan_topdis.directions.shift_objective import ShiftCost, ShiftObjective
-from gan_topdis.directions.topdis import TopDisOptions, topdis_directions
+from gan_topdis.directions.topdis import TopDisOptions, second_pass, topdis_directions
 from gan_topdis.generators import Generator
 from gan_topdis.seeding import seeded_generator
 
@@ -94,12 +93,10 @@ def discover(
     finished = found is not None and bool(found.meta.get("complete"))
 
     effect_steps = len(torch.arange(EFFECT_IMAGES).split(min(settings.max_batch, 32)))
-    refining = method == "topdis" and count > 1 and not finished
-    search_steps = settings.steps * max(count - len(vectors), 0) if method == "topdis" else 0
-    ticks = _Ticks(
-        on_progress,
-        total=effect_steps + 1 + search_steps + (settings.refinement_steps if refining else 0),
-    )
+    searching = method == "topdis" and not finished
+    first_steps = settings.steps * (count - len(vectors)) if searching else 0
+    second_steps = settings.second_steps * count if searching and count > 1 else 0
+    ticks = _Ticks(on_progress, total=effect_steps + 1 + first_steps + second_steps)
     sampler = LatentSampler(
         generator,
         layers=mask,
@@ -181,20 +178,18 @@ def discover(
         ticks.stage = f"direction {min(len(rows) + 1, count)} of {count}"
         if on_direction is not None:
             on_direction(result(complete=False))
-    if refining and settings.refinement_steps:
-        ticks.stage = "refining together"
-        refined = refine_jointly(
+    if second_steps:
+        ticks.stage = "second pass"
+        again = second_pass(
             objective,
             subspace,
             evaluation,
             torch.stack(rows),
-            steps=settings.refinement_steps,
-            points=settings.points,
-            evaluation_points=settings.evaluation_points,
+            options=settings,
             seed=seed,
             on_step=ticks.tick,
         )
-        rows = [_canonical(row) for row in refined.cpu().float()]
+        rows = [_canonical(row) for row in again.cpu().float()]
         costs = [cost(row[None]) for row in rows]
     return result(complete=True)
 

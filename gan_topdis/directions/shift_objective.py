@@ -81,29 +81,37 @@ class ShiftObjective:
             features = self.sampler.features(ws)
         return Cloud(ws, features, pairwise_distances(features.double()).float())
 
-    def costs(self, cloud: Cloud, vectors: Float[Tensor, "r w_dim"], points: int) -> ShiftCost:
+    def costs(
+        self,
+        cloud: Cloud,
+        vectors: Float[Tensor, "r w_dim"],
+        points: int,
+        *,
+        signs: tuple[float, ...] = (1.0, -1.0),
+    ) -> ShiftCost:
         """Costs of unit vectors on the first `points` latents that each shift keeps in range.
 
-        Differentiable in `vectors`.
+        Averages over the given signs of the shift; both make the cost even in the vector, one halves
+        the work. Differentiable in `vectors`.
         """
         r, n = vectors.shape[0], cloud.ws.shape[0]
         v = vectors.double()
         spread = torch.einsum("ri,ij,rj->r", v, self._covariance, v).clamp_min(1e-24).sqrt()
         latent = self.sampler.latent(cloud.ws).double()
         standard = (latent - self._mean) @ v.T / spread  # (n, r)
-        sign = torch.tensor([1.0, -1.0], device=v.device, dtype=v.dtype)[:, None, None]
-        moved, valid = quantile_shift(standard.expand(2, n, r), sign * self.amount, margin=MARGIN)
+        sign = torch.tensor(signs, device=v.device, dtype=v.dtype)[:, None, None]  # (s, 1, 1)
+        moved, valid = quantile_shift(standard.expand(len(signs), n, r), sign * self.amount, margin=MARGIN)
         # Fixed-size clouds: the first `points` valid rows. Should fewer be valid, which the spare
         # makes improbable, clamped ones follow: they move less.
-        rows = valid.byte().sort(dim=1, descending=True, stable=True).indices[:, :points]  # (2, N, r)
+        rows = valid.byte().sort(dim=1, descending=True, stable=True).indices[:, :points]  # (s, N, r)
         step = ((moved - standard) * spread).gather(1, rows)  # latent units
-        rows = rows.transpose(1, 2)  # (2, r, N)
+        rows = rows.transpose(1, 2)  # (s, r, N)
         step = step.transpose(1, 2)
-        shift = (step[..., None] * v[:, None, :]).to(vectors.dtype)  # (2, r, N, w_dim)
+        shift = (step[..., None] * v[:, None, :]).to(vectors.dtype)  # (s, r, N, w_dim)
         after = self.sampler.features(cloud.ws[rows.flatten()], shift.flatten(0, 2)).unflatten(0, rows.shape)
-        change = after - cloud.features[rows]  # (2, r, N, p)
+        change = after - cloud.features[rows]  # (s, r, N, p)
 
-        before = cloud.distances[rows[..., :, None], rows[..., None, :]]  # (2, r, N, N)
+        before = cloud.distances[rows[..., :, None], rows[..., None, :]]  # (s, r, N, N)
         distances = pairwise_distances(after)
         divergence = rtd(_normalised(before), _normalised(distances), power=2).mean(dim=0) / points  # (r,)
         median = cloud.distances[torch.ones_like(cloud.distances).triu(1) > 0].median()
@@ -117,8 +125,8 @@ def _normalised(distances: Float[Tensor, "*b n n"]) -> Float[Tensor, "*b n n"]:
     return distances / torch.where(quantile > 0, quantile, 1.0)[..., None, None]
 
 
-def _consistency(change: Float[Tensor, "2 r n p"]) -> Float[Tensor, " r"]:
-    """Mean over pairs of different samples of the cosine between their changes, both signs averaged."""
+def _consistency(change: Float[Tensor, "s r n p"]) -> Float[Tensor, " r"]:
+    """Mean over pairs of different samples of the cosine between their changes, averaged over signs."""
     unit = torch.nn.functional.normalize(change, dim=-1)
     n = unit.shape[2]
     total = unit.sum(dim=2).square().sum(dim=-1)  # sum over all pairs, the n equal ones included

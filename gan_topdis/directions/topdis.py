@@ -7,7 +7,7 @@ unit vector has the same visible effect; without that, weak factors barely bend 
 share in a direction stays where chance put it.
 
 Several starts descend together; halfway through, the worse half is given up. The survivors are compared
-on one fixed evaluation cloud. `joint_refinement` then turns all directions together.
+on one fixed evaluation cloud. A second pass then repeats the search from what was found, cheapest first.
 
 Source: Balabin et al., Disentanglement Learning via Topology, arXiv:2308.12696. The sequential search
     by RTD between generated clouds before and after a shift is theirs as far as recalled; shift by
@@ -31,7 +31,7 @@ from gan_topdis.seeding import seeded_generator
 
 LEARNING_RATE = 0.15
 """Adam's, on unit vectors in equal-effect coordinates; decays to a twentieth along a cosine."""
-_SEARCH_STAGE = 3
+_SEARCH_STAGE, _SECOND_STAGE = 5, 6  # purposes of random generators, after those of `discover`
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class TopDisOptions:
     Attributes:
         points: latents per cloud and step; time grows a little faster than linearly.
         steps: gradient steps per direction.
-        refinement_steps: gradient steps on all directions together afterwards; 0 leaves the sequential
-            result.
+        second_steps: gradient steps per direction in the second pass; 0 leaves out that pass.
         restarts: starts per direction, half of them principal axes of the effect and half random; at half
             the steps the worse half is given up.
         feature_size: pictures are area-averaged to this many pixels a side before comparison.
@@ -54,7 +53,7 @@ class TopDisOptions:
 
     points: int = 64
     steps: int = 60
-    refinement_steps: int = 60
+    second_steps: int = 30
     restarts: int = 4
     feature_size: int = 32
     subspace: int = 16
@@ -65,7 +64,7 @@ class TopDisOptions:
         for name, least in (
             ("points", 8),
             ("steps", 1),
-            ("refinement_steps", 0),
+            ("second_steps", 0),
             ("restarts", 1),
             ("feature_size", 1),
             ("subspace", 1),
@@ -126,31 +125,80 @@ def _search(
     seed: int,
     on_step: Callable[[], None],
 ) -> Tensor:
+    """The direction of least distortion orthogonal to `found`, from principal axes and random starts."""
     rng = seeded_generator(seed, _SEARCH_STAGE, index)
-    device = objective.sampler.generator.device
-    frame = equal_effect_frame(subspace, found).to(device, torch.float32)  # (m, w_dim)
-    if len(frame) == 1:  # the last direction of the subspace is what is left
-        for _ in range(options.steps):
-            on_step()
-        return torch.nn.functional.normalize(frame[0], dim=0)
+    frame = _frame(objective, subspace, found)
     # half of the starts are the most effective principal axes left, the others random
     axes = torch.eye(len(frame))[: options.restarts // 2]
     others = torch.randn(options.restarts - len(axes), len(frame), generator=rng)
-    starts = torch.cat([axes, torch.nn.functional.normalize(others, dim=1)])
-    coordinates = starts.to(device).requires_grad_()
+    starts = torch.cat([axes, torch.nn.functional.normalize(others, dim=1)]).to(frame)
+    ends = _descend(objective, frame, starts, options.steps, options, rng, on_step)
+    return _cheapest(objective, evaluation, _unit(ends, frame), options)
+
+
+def second_pass(
+    objective: ShiftObjective,
+    subspace: InformativeSubspace,
+    evaluation: Cloud,
+    vectors: Float[Tensor, "k w_dim"],
+    *,
+    options: TopDisOptions,
+    seed: int,
+    on_step: Callable[[], None],
+) -> Float[Tensor, "k w_dim"]:
+    """The same search again from what it found, cheapest first.
+
+    Where the first pass missed the cheapest direction at its turn, everything found before it is
+    orthogonal to a mixture instead of to a factor. Here each turn starts from the two cheapest of all
+    directions found, projected to what is left, and keeps the best of starts and ends.
+    """
+    remaining = vectors.to(objective.sampler.generator.device)
+    found = remaining[:0]
+    for index in range(len(vectors)):
+        rng = seeded_generator(seed, _SECOND_STAGE, index)
+        frame = _frame(objective, subspace, found)
+        projected = _unit(_coordinates(remaining, frame), frame)
+        order = _log_distortions(objective, evaluation, projected, options).argsort()
+        starts = projected[order[:2]]
+        ends = _descend(
+            objective, frame, _coordinates(starts, frame), options.second_steps, options, rng, on_step
+        )
+        best = _cheapest(objective, evaluation, torch.cat([starts, _unit(ends, frame)]), options)
+        found = torch.cat([found, best[None]])
+        # the start that ended nearest to the result has had its turn
+        done = (remaining @ best).abs().argmax()
+        remaining = torch.cat([remaining[:done], remaining[done + 1 :]])
+    return found
+
+
+def _descend(
+    objective: ShiftObjective,
+    frame: Float[Tensor, "m w_dim"],
+    starts: Float[Tensor, "r m"],
+    steps: int,
+    options: TopDisOptions,
+    rng: torch.Generator,
+    on_step: Callable[[], None],
+) -> Float[Tensor, "r2 m"]:
+    """Unit coordinates after Adam on fresh clouds; halfway, the worse half of the starts is given up."""
+    if len(frame) == 1:  # nothing to turn
+        for _ in range(steps):
+            on_step()
+        return starts[:1]
+    coordinates = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([coordinates])
-    recent = torch.zeros(options.restarts, device=device)  # running mean of the cost
-    for step in range(options.steps):
-        if step == options.steps // 2 and options.restarts > 1:
-            keep = recent.argsort()[: math.ceil(options.restarts / 2)]
+    recent = torch.zeros(len(starts), device=frame.device)  # running mean of the cost
+    for step in range(steps):
+        if step == steps // 2 and len(coordinates) > 1:
+            keep = recent.argsort()[: math.ceil(len(coordinates) / 2)]
             coordinates = coordinates.detach()[keep].requires_grad_()
             recent = recent[keep]
             optimizer = torch.optim.Adam([coordinates])
-        progress = step / options.steps
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = LEARNING_RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         cloud = objective.cloud(options.points, rng)
-        cost = objective.costs(cloud, _unit(coordinates, frame), options.points).log_distortion
+        sign = 1.0 if step % 2 else -1.0  # one a step is half the pictures, and over two steps the same
+        cost = objective.costs(cloud, _unit(coordinates, frame), options.points, signs=(sign,)).log_distortion
         # to the coordinates only: a borrowed network's parameters must not collect gradients
         (coordinates.grad,) = torch.autograd.grad(cost.sum(), coordinates)
         optimizer.step()
@@ -158,10 +206,39 @@ def _search(
             coordinates /= coordinates.norm(dim=1, keepdim=True)
             recent = 0.8 * recent + 0.2 * cost.detach()
         on_step()
+    return coordinates.detach()
+
+
+def _log_distortions(
+    objective: ShiftObjective, evaluation: Cloud, vectors: Float[Tensor, "r w_dim"], options: TopDisOptions
+) -> Float[Tensor, " r"]:
+    """On the fixed evaluation cloud, a few vectors at a time: features of all would not fit."""
     with torch.no_grad():
-        vectors = _unit(coordinates, frame)
-        final = objective.costs(evaluation, vectors, options.evaluation_points).log_distortion
-        return vectors[int(final.argmin())].detach()
+        return torch.cat(
+            [
+                objective.costs(evaluation, part, options.evaluation_points).log_distortion
+                for part in vectors.split(4)
+            ]
+        )
+
+
+def _cheapest(
+    objective: ShiftObjective, evaluation: Cloud, vectors: Float[Tensor, "r w_dim"], options: TopDisOptions
+) -> Float[Tensor, " w_dim"]:
+    if len(vectors) == 1:
+        return vectors[0]
+    return vectors[int(_log_distortions(objective, evaluation, vectors, options).argmin())]
+
+
+def _frame(objective: ShiftObjective, subspace: InformativeSubspace, found: Tensor) -> Tensor:
+    return equal_effect_frame(subspace, found).to(objective.sampler.generator.device, torch.float32)
+
+
+def _coordinates(vectors: Float[Tensor, "r w_dim"], frame: Float[Tensor, "m w_dim"]) -> Float[Tensor, "r m"]:
+    """Unit coordinates of the vectors' projections to the span of the frame, whose rows are orthogonal
+    to what was found but not to each other: least squares."""
+    solution = torch.linalg.lstsq(frame.double().T.cpu(), vectors.double().T.cpu()).solution.T
+    return torch.nn.functional.normalize(solution, dim=1).to(frame)
 
 
 def _unit(coordinates: Float[Tensor, "r m"], frame: Float[Tensor, "m w_dim"]) -> Float[Tensor, "r w_dim"]:

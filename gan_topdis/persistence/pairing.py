@@ -177,14 +177,15 @@ _kernel_module = None
 
 
 def _kernels():  # type: ignore[no-untyped-def]
-    """The kernel module, loaded or compiled on first use, which is announced when it takes a while."""
+    """The kernel module, compiled on first use or loaded from numba's cache; said when it takes a while."""
     global _kernel_module
     with _kernel_lock:
         if _kernel_module is None:
             announcement = threading.Timer(
-                1.5,
+                3.0,
                 lambda: print(
-                    "gan_topdis: compiling the persistence kernels (once per machine, about ten seconds)",
+                    "gan_topdis: preparing the persistence kernels "
+                    "(compiled once per machine, about ten seconds)",
                     file=sys.stderr,
                     flush=True,
                 ),

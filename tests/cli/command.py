@@ -15,7 +15,7 @@ from gan_topdis.generators import Generator, KnownFactors, from_callable
 
 TINY_SEARCH = (
     *("--count", "3", "--points", "8", "--search-steps", "3", "--restarts", "2"),
-    *("--refinement-steps", "2"),
+    *("--second-steps", "2"),
     *("--evaluation-points", "16", "--feature-size", "8", "--seeds", "0,2", "--steps", "3"),
 )
 """Settings of `discover` that take a second."""

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from analytic_renderers import RENDERERS, axis_recovery, hidden
 
 from gan_topdis.directions import Directions, discover, methods
 from gan_topdis.directions.discover import SCORE_NAME
 from gan_topdis.generators import from_callable
 from gan_topdis.generators.scenes import ScenesGenerator
-from analytic_renderers import RENDERERS, axis_recovery, hidden
 
 TINY = {
     "points": 16,
     "steps": 4,
-    "refinement_steps": 3,
+    "second_steps": 3,
     "restarts": 2,
     "feature_size": 8,
     "evaluation_points": 24,
@@ -27,7 +27,7 @@ def scenes():
 
 def test_finds_axes_of_scenes_quickly(scenes):
     """Small settings; random directions reach 0.69, tests marked slow use the defaults."""
-    found = discover(scenes, 6, points=48, steps=40, refinement_steps=60, restarts=2)
+    found = discover(scenes, 6, points=48, steps=40, second_steps=20, restarts=2)
     recovery = axis_recovery(found.vectors, scenes.known_factors.axes)
     assert recovery.mean() > 0.9, recovery
     assert found.scores[0] < found.meta["random_baseline"]["mean"] / 10
@@ -126,7 +126,7 @@ def test_progress_reaches_its_total(scenes):
     discover(scenes, 2, on_progress=seen.append, **TINY)
     assert [p.done for p in seen] == list(range(1, len(seen) + 1))
     assert seen[-1].done == seen[-1].total
-    assert {"subspace", "scoring", "direction 1 of 2", "direction 2 of 2", "refining together"} == {
+    assert {"subspace", "scoring", "direction 1 of 2", "direction 2 of 2", "second pass"} == {
         p.stage for p in seen
     }
 

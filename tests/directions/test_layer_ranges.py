@@ -18,12 +18,12 @@ def table(num_ws: int) -> list[LayerRow]:
     ("text", "positions"),
     [
         ("all", range(14)),
-        ("coarse", range(0, 4)),  # ws 0-3, 4-7 and 8 on, as in stylegan3-fun
+        ("coarse", range(4)),  # ws 0-3, 4-7 and 8 on, as in stylegan3-fun
         ("middle", range(4, 8)),
         ("fine", range(8, 14)),
         ("0-6,9", [0, 1, 2, 3, 4, 5, 6, 9]),
         ("13", [13]),
-        ("4x4-32x32", range(0, 8)),
+        ("4x4-32x32", range(8)),
         ("16x16", [4, 5]),
         ("coarse, 9", [0, 1, 2, 3, 9]),
         ("3,3-4", [3, 4]),
