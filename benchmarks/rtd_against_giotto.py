@@ -257,7 +257,9 @@ all columns measured by turns; "ratio" is giotto-ph's median over ours.
   to the points, item by item.
 - Clouds: {DIMENSION}-dimensional Gaussian, and the same disturbed by half a standard deviation.
 - What is slower: the first call of a process loads the compiled kernels (about half a second) and the first
-  call on a machine compiles them (about ten seconds); neither is counted here.
+  call on a machine compiles them (about ten seconds); neither is counted here. With several threads on
+  cores that other programs use, torch's OpenMP threads spin while they wait for each other: N = 64 and batch
+  16 took 300 ms instead of 14 under a load of 4. `OMP_WAIT_POLICY=passive` or `OMP_NUM_THREADS=1` avoids it.
 
 Machine: {processor()}, {os.cpu_count()} cores; load average {load[0]:.1f} before,
 {load[1]:.1f} after.
