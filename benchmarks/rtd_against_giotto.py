@@ -261,8 +261,7 @@ all columns measured by turns; "ratio" is giotto-ph's median over ours.
   cores that other programs use, torch's OpenMP threads spin while they wait for each other: N = 64 and batch
   16 took 300 ms instead of 14 under a load of 4. `OMP_WAIT_POLICY=passive` or `OMP_NUM_THREADS=1` avoids it.
 
-Machine: {processor()}, {os.cpu_count()} cores; load average {load[0]:.1f} before,
-{load[1]:.1f} after.
+Machine: {processor()}, {os.cpu_count()} cores; load average {load[0]:.1f} before, {load[1]:.1f} after.
 Python {platform.python_version()}, {versions}.
 {datetime.date.today().isoformat()}, `{command}`.
 """

@@ -187,11 +187,14 @@ def test_forked_children_compute(pytestconfig):
 
         expected = [value(seed) for seed in range(4)]
         assert pairing._pool is not None
+        # torch's own OpenMP threads do not survive either: a plain torch.cdist hangs in the child, unless
+        # it is told to use one thread, as torch's DataLoader tells its workers
         child = os.fork()
         if child == 0:
+            torch.set_num_threads(1)
             os._exit(0 if pairing._pool is None and [value(s) for s in range(4)] == expected else 3)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        with multiprocessing.get_context("fork").Pool(2) as pool:
+        with multiprocessing.get_context("fork").Pool(2, torch.set_num_threads, (1,)) as pool:
             assert pool.map(value, range(4)) == expected
         assert value(0) == expected[0]
         print("same")
@@ -222,6 +225,7 @@ def test_a_fork_while_another_thread_loads_the_kernels(pytestconfig):
         child = os.fork()
         if child == 0:
             signal.alarm(3)
+            torch.set_num_threads(1)
             rtd(torch.zeros(2, 2), torch.zeros(2, 2))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
