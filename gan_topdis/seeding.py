@@ -16,5 +16,5 @@ def seeded_generator(seed: int, *purpose: int) -> torch.Generator:
     """
     if seed < 0:
         raise ValueError(f"seed should be >= 0, got {seed}")
-    state = np.random.SeedSequence([seed, *purpose]).generate_state(2, np.uint32)
+    state = np.random.SeedSequence(seed, spawn_key=purpose).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

@@ -26,7 +26,7 @@ def test_numbers_are_pinned():
     To regenerate: print(seeded_generator(0).initial_seed(), seeded_generator(7, 2, 5).initial_seed())
     """
     assert seeded_generator(0).initial_seed() == 12750949206108985319
-    assert seeded_generator(7, 2, 5).initial_seed() == 13798707950439109124
+    assert seeded_generator(7, 2, 5).initial_seed() == 34644918173512264
 
 
 def test_streams_of_equally_many_purposes_are_apart():
@@ -35,11 +35,6 @@ def test_streams_of_equally_many_purposes_are_apart():
     assert len(seeds) == len(arguments)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="numpy pads the entropy [seed, *purpose] with zeros and splits numbers into words of 32 bits, so "
-    "(0,), (0, 0) and (0, 0, 0) are one stream, and so are (0, 1) and (2**32,)",
-)
 @pytest.mark.parametrize("second", [(0, 0), (0, 0, 0), (0, 1, 0), (2**32,)])
 def test_every_seed_and_purpose_is_a_stream_of_its_own(second):
     first = (0,) if second[-1] == 0 and second[:2] == (0, 0) else (0, 1)

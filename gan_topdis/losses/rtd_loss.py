@@ -69,6 +69,8 @@ class RTDLoss(nn.Module):
             raise ValueError(f"sides should be one of {', '.join(SIDES)}, got {sides!r}")
         if normalize not in ("quantile", "none"):
             raise ValueError(f"normalize should be quantile or none, got {normalize!r}")
+        if not power > 0:
+            raise ValueError(f"power should be greater than 0, got {power}")
         self.sides = sides
         self.symmetric = symmetric
         self.power = power
@@ -82,8 +84,12 @@ class RTDLoss(nn.Module):
         """
         if x.ndim < 2 or y.ndim < 2 or x.shape[0] != y.shape[0]:
             raise ValueError(
-                f"x and y should hold the same number of points, got {tuple(x.shape)} and {tuple(y.shape)}"
+                f"x and y should have shapes (n, ...) with the same n and at least two axes, "
+                f"got {tuple(x.shape)} and {tuple(y.shape)}"
             )
+        for name, cloud in (("x", x), ("y", y)):
+            if not torch.isfinite(cloud).all():
+                raise ValueError(f"{name} should be finite, got NaN or infinity")
         points, others = x.flatten(1), y.flatten(1)
         if self.normalize == "none":
             if x.shape[0] == 0:

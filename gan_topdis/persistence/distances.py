@@ -26,8 +26,9 @@ def pairwise_distances(points: Float[Tensor, "*batch n d"], p: float = 2.0) -> F
         TypeError: `points` is no floating-point tensor.
         ValueError: `points` has fewer than two axes, or p is another number.
 
-    Gradient: the unit difference vector (p = 2), signs (p = 1), sign of one largest coordinate
-        (p = inf); 0 at coincident points.
+    Gradient: the unit difference vector (p = 2), signs (p = 1), the sign in every coordinate of largest
+        difference (p = inf); 0 at coincident points. For p = 2 it is a difference of products, with a
+        relative rounding error of about 20 eps / separation for points of a cloud of size 1.
     """
     if not isinstance(points, Tensor) or not points.is_floating_point():
         raise TypeError("points should be a floating-point torch.Tensor")
@@ -36,7 +37,7 @@ def pairwise_distances(points: Float[Tensor, "*batch n d"], p: float = 2.0) -> F
     if p == 2.0:
         distances: Tensor = _EuclideanDistances.apply(points)
         return distances
-    if p == 1.0 or math.isinf(p):
+    if p in (1.0, math.inf):
         return torch.cdist(points, points, p=p, compute_mode="donot_use_mm_for_euclid_dist")
     raise ValueError(f"p should be 1, 2 or inf, got {p}")
 

@@ -78,7 +78,7 @@ def pair_cross_barcodes(
 
     def pair(b: int) -> None:
         low, high = lower_of[b], upper_of[b]
-        room = 2 * n  # typical barcodes have 0.5 n to 1.5 n bars
+        room = 4 * n  # clouds have 0.5 n to 2.7 n bars, more in higher dimensions
         while True:
             pairs = np.empty((room, 3), np.int32)
             bars = kernel.sweep(values[low], values[high], orders[low], orders[high], pairs)
@@ -163,10 +163,12 @@ def _executor() -> ThreadPoolExecutor:
 
 
 def _forget_pool() -> None:
-    """Threads do not survive a fork (data loaders fork): the child makes its own."""
-    global _pool, _pool_lock
+    """Threads do not survive a fork (data loaders fork), nor do locks that one of them held: the child
+    makes its own."""
+    global _pool, _pool_lock, _kernel_lock
     _pool = None
     _pool_lock = threading.Lock()
+    _kernel_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_pool)

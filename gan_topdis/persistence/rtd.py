@@ -59,7 +59,7 @@ def rtd(
     batch, n = a.shape[:-2], a.shape[-1]
     count = batch.numel()
     if count == 0:
-        return a.new_zeros(batch)
+        return 0.0 * (a.sum(dim=(-2, -1)) + b.sum(dim=(-2, -1)))
     first, second = a.reshape(-1, n, n), b.reshape(-1, n, n)
     blocks = [first, second]
     names: list[str | None] = [*["a"] * count, *["b"] * count]
@@ -82,7 +82,8 @@ def rtd(
     )
     entries = stack.reshape(-1)
     lengths = entries[pairing.death] - entries[pairing.birth]  # (terms * count, bars)
-    if power != 1:
-        lengths = lengths**power
+    if power != 1:  # padding has length 0, where a power below 1 has no derivative
+        present = lengths > 0
+        lengths = torch.where(present, torch.where(present, lengths, 1.0) ** power, 0.0)
     total = lengths.sum(dim=-1).reshape(len(terms), *batch).sum(dim=0)
     return total / 2 if symmetric else total

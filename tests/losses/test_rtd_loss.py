@@ -269,7 +269,7 @@ def test_power_is_refused_when_used(generator):
 
 @pytest.mark.usefixtures("as_users_run")
 def test_unequal_numbers_of_points():
-    with pytest.raises(ValueError, match=r"same number of points, got \(3, 2\) and \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"with the same n and at least two axes, got \(3, 2\) and \(4, 2\)"):
         RTDLoss()(torch.zeros(3, 2), torch.zeros(4, 2))
 
 
@@ -285,5 +285,5 @@ def test_points_that_are_no_numbers(normalize, value, generator):
     """Nothing is hidden: a diverged generator is an error, not a loss of 0."""
     x, y = clouds(10, generator)
     x[3, 1] = value
-    with pytest.raises(ValueError, match=r"^a should be finite, got NaN or infinity"):
+    with pytest.raises(ValueError, match=r"^x should be finite, got NaN or infinity"):
         RTDLoss(normalize=normalize)(x, y)
