@@ -27,6 +27,8 @@ benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/rtd_against_giotto.py
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "gan_topdis needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[test]'
 	touch $@

@@ -1,4 +1,4 @@
-"""Random generators from explicit seeds: nothing reads or sets a global generator."""
+"""Random generators from explicit seeds: no search or score reads or sets a global one."""
 
 from __future__ import annotations
 

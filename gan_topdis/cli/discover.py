@@ -280,7 +280,7 @@ def _require_same_run(earlier: RunRecord, config: DiscoverConfig, generator: Gen
             f"the run to continue is of another network ({earlier.network.get('name')}, fingerprint "
             f"{str(before)[:12]}) than this one ({generator.name}, {now[:12]}); {advice}"
         )
-    free = {*SHOWN_ONLY, "network", "device", "trust-pickle", "stylegan-repo"}
+    free = {*SHOWN_ONLY, "network", "device", "max-batch", "trust-pickle", "stylegan-repo"}
     for key, value in as_mapping(config).items():
         if key not in free and earlier.config.get(key) != value:
             raise ValueError(

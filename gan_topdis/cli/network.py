@@ -80,7 +80,7 @@ def pixels_along(
     index: int,
     strengths: Sequence[float],
     noise_mode: str,
-    max_batch: int,
+    max_batch: int | None,
     largest: int,
 ) -> np.ndarray:
     """Pictures along one direction, made and shrunk a few rows at a time.
@@ -88,7 +88,8 @@ def pixels_along(
     Returns:
         uint8 (n, strengths, H, W, C), the longer side at most `largest` pixels.
     """
-    rows = max(1, max_batch // len(strengths))
+    at_once = max_batch or generator.images_at_once
+    rows = max(1, at_once // len(strengths))
     return np.concatenate(
         [
             thumbnails(
@@ -100,7 +101,7 @@ def pixels_along(
                         index=index,
                         strengths=strengths,
                         noise_mode=noise_mode,
-                        max_batch=max_batch,
+                        max_batch=at_once,
                     )
                 ),
                 largest,

@@ -154,7 +154,12 @@ def picture_options(kind: type) -> Decorator:
         ),
         setting(kind, "steps", type=Odd(), metavar="COUNT", help="Strengths shown; odd, so that 0 is."),
         setting(
-            kind, "max_batch", type=click.IntRange(min=1), metavar="IMAGES", help="Images made at a time."
+            kind,
+            "max_batch",
+            type=click.IntRange(min=1),
+            metavar="IMAGES",
+            default_text="by resolution",
+            help="Images made at a time; changes memory, not results.",
         ),
     )
 

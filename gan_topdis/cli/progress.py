@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # importing it would import torch
     from gan_topdis.directions.progress import Progress
 
 SECONDS_BETWEEN_LINES = 15.0
+LEAST_SHARE_FOR_ESTIMATE = 0.05
+"""Before that, compilation and other first-time work make the time left look far too long."""
 _FORMAT = "{desc} {percentage:3.0f}%|{bar:30}| {elapsed} passed, {remaining} left"
 
 
@@ -56,11 +58,11 @@ class ProgressDisplay:
         if now - self._last_line < SECONDS_BETWEEN_LINES or progress.done == 0:
             return
         self._last_line = now
-        left = (now - self._started) / progress.done * (progress.total - progress.done)
-        click.echo(
-            f"{progress.stage}: {100 * progress.done // progress.total} %, about {duration(left)} left",
-            err=True,
-        )
+        share = progress.done / progress.total
+        line = f"{progress.stage}: {int(100 * share)} %"
+        if share >= LEAST_SHARE_FOR_ESTIMATE:
+            line += f", about {duration((now - self._started) * (1 / share - 1))} left"
+        click.echo(line, err=True)
 
 
 def duration(seconds: float) -> str:

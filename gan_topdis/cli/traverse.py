@@ -108,7 +108,7 @@ def _run(
 ) -> None:
     import torch
 
-    from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network
+    from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network, warn
     from gan_topdis.directions import Directions
     from gan_topdis.run import RunRecord, open_run_directory
 
@@ -124,6 +124,14 @@ def _run(
         stylegan_repo=config.stylegan_repo,
     )
     directions = _fitted(directions, generator, config)
+    found_in = directions.meta.get("class_index")
+    if config.class_index is None:
+        config = replace(config, class_index=found_in)
+    elif config.class_index != found_in:
+        warn(
+            f"these directions were found in class {found_in}, the pictures are of class "
+            f"{config.class_index}: strengths are in standard deviations of the former"
+        )
     ws = latents_of_pictures(generator, config, class_of(generator, config.class_index))
 
     open_run_directory(outdir, "traverse", OUTPUTS, overwrite=overwrite)
@@ -269,10 +277,11 @@ def _write_unedited(config: TraverseConfig, generator: Generator, ws: Tensor, ou
     from gan_topdis.run import write_atomically
 
     names = []
+    at_once = config.max_batch or generator.images_at_once
     with torch.no_grad():
         for part, seeds in zip(
-            ws.split(config.max_batch),
-            (config.seeds[i : i + config.max_batch] for i in range(0, len(config.seeds), config.max_batch)),
+            ws.split(at_once),
+            (config.seeds[i : i + at_once] for i in range(0, len(config.seeds), at_once)),
             strict=True,
         ):
             images = generator.synthesize(part, noise_mode=config.noise_mode).cpu()

@@ -42,7 +42,7 @@ class DiscoverConfig:
         feature_size: pixels a side to which pictures are averaged before they are compared.
         subspace: largest dimension of the space that is searched.
         evaluation_points: latents in the cloud that scores directions.
-        max_batch: images synthesized at a time.
+        max_batch: images synthesized at a time; by the resolution when None.
         seeds: pictures shown; the search draws its own.
         trunc, trunc_cutoff, noise_mode: of the pictures shown.
         max_strength: of the pictures shown, standard deviations of the latent.
@@ -64,7 +64,7 @@ class DiscoverConfig:
     feature_size: int = 32
     subspace: int = 16
     evaluation_points: int = 192
-    max_batch: int = 128
+    max_batch: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3)
     trunc: float = 1.0
     trunc_cutoff: int | None = None
@@ -101,6 +101,6 @@ class DiscoverConfig:
             device=self.device,
         )
 
-    def search_options(self) -> dict[str, int]:
+    def search_options(self) -> dict[str, int | None]:
         """Options of `gan_topdis.directions.discover`."""
         return {theirs: getattr(self, ours) for ours, theirs in SEARCH_OPTIONS.items()}

@@ -39,7 +39,7 @@ def require_picture_settings(
     noise_mode: str,
     max_strength: float,
     steps: int,
-    max_batch: int,
+    max_batch: int | None,
     device: str,
 ) -> None:
     """Checks of what `discover` and `traverse` have in common.
@@ -62,5 +62,6 @@ def require_picture_settings(
     require_above("max-strength", max_strength, 0)
     if steps < 3 or steps % 2 == 0:
         raise ValueError(f"steps should be odd and at least 3, so that strength 0 is shown, got {steps}")
-    require_at_least("max-batch", max_batch, 1)
+    if max_batch is not None:
+        require_at_least("max-batch", max_batch, 1)
     require_one_of("device", device.partition(":")[0], DEVICES)

@@ -22,7 +22,7 @@ class TraverseConfig:
         max_strength: largest strength, standard deviations of the latent along the direction.
         steps: strengths from -max_strength to max_strength, odd so that 0 is one of them.
         media: kinds of file to write, `png` and `gif`.
-        max_batch: images synthesized at a time.
+        max_batch: images synthesized at a time; by the resolution when None.
         device: where to compute.
         trust_pickle, stylegan_repo: whether a file may run code; on the command line only.
     """
@@ -39,7 +39,7 @@ class TraverseConfig:
     max_strength: float = 3.0
     steps: int = 7
     media: tuple[str, ...] = ("png",)
-    max_batch: int = 64
+    max_batch: int | None = None
     device: str = "auto"
     trust_pickle: bool = field(default=False, metadata={"command_line_only": True})
     stylegan_repo: str | None = field(default=None, metadata={"command_line_only": True})

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import gan_topdis
-from gan_topdis.directions.informative_subspace import informative_subspace, mean_effect
+from gan_topdis.directions.informative_subspace import effect_chunks, informative_subspace, mean_effect
 from gan_topdis.directions.jacobian import jacobian_directions
 from gan_topdis.directions.latent_samples import LatentSampler
 from gan_topdis.directions.progress import Progress, ProgressCallback
@@ -78,21 +78,49 @@ def discover(
         ValueError: unknown method or option, a missing class, more directions than the generator has
             informative ones, or `found` of other settings.
     """
-    settings = _settings(generator, count, method, options)
+    with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
+        return _discover(
+            generator,
+            count,
+            method,
+            seed,
+            class_index,
+            layers,
+            on_progress,
+            on_direction,
+            found,
+            _settings(generator, count, method, options),
+        )
+
+
+def _discover(
+    generator: Generator,
+    count: int,
+    method: str,
+    seed: int,
+    class_index: int | None,
+    layers: np.ndarray | Sequence[bool] | None,
+    on_progress: ProgressCallback | None,
+    on_direction: Callable[[Directions], None] | None,
+    found: Directions | None,
+    settings: TopDisOptions,
+) -> Directions:
     mask = _layer_mask(generator, layers)
     generator.label(class_index, 1)  # refuses a missing or wrong class before any work
     fingerprint = {
         "generator": _describe(generator),
         "method": method,
+        "count": count,
         "seed": seed,
         "class_index": class_index,
         "layers": mask.tolist(),
-        "options": asdict(settings),
+        "options": {name: value for name, value in asdict(settings).items() if name != "max_batch"},
     }
     vectors = _continue_from(found, fingerprint, generator)
     finished = found is not None and bool(found.meta.get("complete"))
 
-    effect_steps = len(torch.arange(EFFECT_IMAGES).split(min(settings.max_batch, 32)))
+    max_batch = settings.max_batch or generator.images_at_once
+    effect_steps = effect_chunks(EFFECT_IMAGES, max_batch)
     searching = method == "topdis" and not finished
     first_steps = settings.steps * (count - len(vectors)) if searching else 0
     second_steps = settings.second_steps * count if searching and count > 1 else 0
@@ -102,7 +130,7 @@ def discover(
         layers=mask,
         class_index=class_index,
         feature_size=settings.feature_size,
-        max_batch=settings.max_batch,
+        max_batch=max_batch,
     )
     ticks.stage = "subspace"
     statistics = sampler.statistics(STATISTICS_SAMPLES, seeded_generator(seed, _STATISTICS))

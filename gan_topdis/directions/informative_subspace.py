@@ -53,20 +53,48 @@ def mean_effect(
     probes = max(_LEAST_PROBES, _PROBES_PER_DIMENSION * w_dim)
     per_image = math.ceil(probes / images)
     total = torch.zeros(w_dim, w_dim, dtype=torch.float64)
-    for part in torch.arange(images).split(min(sampler.max_batch, 32)):
-        ws = sampler.draw(len(part), rng)
-        shift = ws.new_zeros(len(part), w_dim).requires_grad_()
+    # latents and probes of all images are drawn before any chunk, so that chunks change nothing
+    latents = sampler.draw(images, rng)
+    probe_seeds = torch.randint(2**62, (images,), generator=rng).tolist()
+    chunk = _chunk(sampler.max_batch)
+    for first in range(0, images, chunk):
+        ws = latents[first : first + chunk]
+        shift = ws.new_zeros(len(ws), w_dim).requires_grad_()
         features = sampler.features(ws, shift)  # (n, p)
-        if not features.requires_grad:  # the pictures do not depend on the latent
-            on_step()
-            continue
+        if not features.requires_grad:
+            raise _not_differentiable(sampler)
+        normal = [
+            torch.randn(per_image, features.shape[1], generator=torch.Generator().manual_seed(seed))
+            for seed in probe_seeds[first : first + chunk]
+        ]
         for probe in range(per_image):
-            g = torch.randn(features.shape, generator=rng).to(features)
-            (gradient,) = torch.autograd.grad(features, shift, g, retain_graph=probe + 1 < per_image)
-            rows = gradient.double().cpu()
+            g = torch.stack([rows[probe] for rows in normal]).to(features)
+            (gradient,) = torch.autograd.grad(
+                features, shift, g, retain_graph=probe + 1 < per_image, allow_unused=True
+            )
+            if gradient is None:
+                raise _not_differentiable(sampler)
+            rows = gradient.cpu().double()
             total += rows.T @ rows
         on_step()
     return total / (images * per_image)
+
+
+def _not_differentiable(sampler: LatentSampler) -> ValueError:
+    return ValueError(
+        f"{sampler.generator.name} should be differentiable: its pictures carry no gradient; "
+        "remove torch.no_grad, detach() or numpy from it"
+    )
+
+
+def effect_chunks(images: int, max_batch: int) -> int:
+    """How many steps `mean_effect` takes."""
+    return math.ceil(images / _chunk(max_batch))
+
+
+def _chunk(max_batch: int) -> int:
+    """Images whose graphs are kept at a time: a quarter of what is synthesized without one."""
+    return max(1, max_batch // 4)
 
 
 def informative_subspace(

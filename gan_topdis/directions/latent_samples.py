@@ -23,7 +23,7 @@ class LatentStatistics:
 
     def standard_deviation(self, vectors: Float[Tensor, "k w_dim"]) -> Float[Tensor, " k"]:
         """Standard deviation of the latent along each vector, in latent units."""
-        v = vectors.double().cpu()
+        v = vectors.cpu().double()
         return torch.einsum("ki,ij,kj->k", v, self.covariance, v).clamp_min(0).sqrt().to(vectors)
 
 
@@ -70,7 +70,7 @@ class LatentSampler:
         """Mean and covariance of the latent."""
         w = torch.cat(
             [
-                self.latent(self.draw(len(part), rng)).double().cpu()
+                self.latent(self.draw(len(part), rng)).cpu().double()
                 for part in torch.arange(samples).split(2048)
             ]
         )

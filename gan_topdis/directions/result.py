@@ -104,9 +104,12 @@ class Directions:
             "meta": np.asarray(json.dumps({**self.meta, "score_name": self.score_name})),
         }
         unfinished = target.with_name(target.name + ".part")
-        with open(unfinished, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(unfinished, target)
+        try:
+            with open(unfinished, "wb") as file:
+                np.savez(file, **arrays)
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Directions:
@@ -120,8 +123,12 @@ class Directions:
         if not target.is_file():
             raise FileNotFoundError(f"no directions file at {target}; gan-topdis discover writes one")
         try:
-            with open(target, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            with open(target, "rb") as file:
+                archive = np.load(file, allow_pickle=False)
+                if not isinstance(archive, np.lib.npyio.NpzFile):
+                    raise ValueError("it holds a single array")
+                with archive:
+                    arrays = {name: archive[name] for name in archive.files}
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{target} should be a directions .npz without objects inside: {error}"
@@ -134,9 +141,19 @@ class Directions:
                 f"{target} has format version {int(arrays['format_version'])}, this program reads up to "
                 f"{FORMAT_VERSION}; update gan_topdis"
             )
-        meta = json.loads(str(arrays["meta"]))
+        try:
+            meta = dict(json.loads(str(arrays["meta"])))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{target} should hold its provenance in meta as a JSON object: {error}"
+            ) from error
         score_names = [str(name) for name in arrays.get("score_names", ())]
         columns = arrays.get("score_table", np.zeros((len(arrays["directions"]), 0)))
+        if columns.ndim != 2 or columns.shape[1] != len(score_names):
+            raise ValueError(
+                f"{target} should hold one column of score_table per name ({len(score_names)}), "
+                f"got shape {columns.shape}"
+            )
         return cls(
             vectors=arrays["directions"].astype(np.float32),
             names=tuple(str(name) for name in arrays["names"]),

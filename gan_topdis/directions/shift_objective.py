@@ -1,9 +1,10 @@
 """What a direction costs: the topological change of the picture cloud per visible change.
 
-A cloud of N latents is moved along a direction by the TopDis quantile shift (a fixed amount of
-probability of the latent's own coordinate, so that the moved cloud is again a cloud of typical
-latents), in both signs. With A and B the distance matrices of the N pictures before and after, each
-divided by its 0.9 quantile,
+A cloud of N latents is moved along a direction by the TopDis quantile shift: a fixed amount of
+probability of a Gaussian with the mean and standard deviation of the latent's coordinate along that
+direction, in both signs. Where the coordinate is Gaussian, as in z, the moved cloud is again a cloud of
+typical latents; in w, whose coordinates are skewed, this is an approximation. With A and B the distance
+matrices of the N pictures before and after, each divided by its 0.9 quantile,
 
     distortion = sqrt( (1/N) L_RTD(A, B; power 2) ) / displacement
     displacement = rms |F(moved) - F(original)| / median |F(i) - F(j)|
@@ -71,14 +72,16 @@ class ShiftObjective:
         self.sampler = sampler
         self.amount = amount
         device = sampler.generator.device
-        self._mean = statistics.mean.to(device)
-        self._covariance = statistics.covariance.to(device)
+        # float64 is needed from the coordinates on, and Apple's GPUs have none
+        self._device = torch.device("cpu") if device.type == "mps" else device
+        self._mean = statistics.mean.to(self._device)
+        self._covariance = statistics.covariance.to(self._device)
 
     def cloud(self, points: int, rng: torch.Generator) -> Cloud:
         """A fresh cloud, large enough that `points` of it survive a shift of either sign."""
         ws = self.sampler.draw(round(points / (1 - self.amount) * _SPARE), rng)
         with torch.no_grad():
-            features = self.sampler.features(ws)
+            features = self.sampler.features(ws).to(self._device)
         return Cloud(ws, features, pairwise_distances(features.double()).float())
 
     def costs(
@@ -95,9 +98,9 @@ class ShiftObjective:
         the work. Differentiable in `vectors`.
         """
         r, n = vectors.shape[0], cloud.ws.shape[0]
-        v = vectors.double()
+        v = vectors.to(self._device).double()
         spread = torch.einsum("ri,ij,rj->r", v, self._covariance, v).clamp_min(1e-24).sqrt()
-        latent = self.sampler.latent(cloud.ws).double()
+        latent = self.sampler.latent(cloud.ws).to(self._device).double()
         standard = (latent - self._mean) @ v.T / spread  # (n, r)
         sign = torch.tensor(signs, device=v.device, dtype=v.dtype)[:, None, None]  # (s, 1, 1)
         moved, valid = quantile_shift(standard.expand(len(signs), n, r), sign * self.amount, margin=MARGIN)
@@ -107,8 +110,10 @@ class ShiftObjective:
         step = ((moved - standard) * spread).gather(1, rows)  # latent units
         rows = rows.transpose(1, 2)  # (s, r, N)
         step = step.transpose(1, 2)
-        shift = (step[..., None] * v[:, None, :]).to(vectors.dtype)  # (s, r, N, w_dim)
-        after = self.sampler.features(cloud.ws[rows.flatten()], shift.flatten(0, 2)).unflatten(0, rows.shape)
+        shift = (step[..., None] * v[:, None, :]).to(torch.float32).to(cloud.ws.device)  # (s, r, N, w_dim)
+        moved_ws = cloud.ws[rows.flatten().to(cloud.ws.device)]
+        after = self.sampler.features(moved_ws, shift.flatten(0, 2)).to(self._device)
+        after = after.unflatten(0, rows.shape)
         change = after - cloud.features[rows]  # (s, r, N, p)
 
         before = cloud.distances[rows[..., :, None], rows[..., None, :]]  # (s, r, N, N)

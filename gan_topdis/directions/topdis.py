@@ -48,7 +48,8 @@ class TopDisOptions:
         subspace: largest dimension of the informative subspace. Larger ones hold directions that move
             the picture less, which the scale-free objective does not mind but users do.
         evaluation_points: latents in the fixed cloud that compares starts and scores directions.
-        max_batch: images synthesized at a time.
+        max_batch: images synthesized at a time, which bounds memory and changes no result; by the
+            generator's resolution when None.
     """
 
     points: int = 64
@@ -58,7 +59,7 @@ class TopDisOptions:
     feature_size: int = 32
     subspace: int = 16
     evaluation_points: int = 192
-    max_batch: int = 128
+    max_batch: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -71,8 +72,9 @@ class TopDisOptions:
             ("evaluation_points", 8),
             ("max_batch", 1),
         ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} should be at least {least}, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} should be at least {least}, got {value}")
 
 
 def topdis_directions(
@@ -107,7 +109,7 @@ def equal_effect_frame(
     """Rows span the orthogonal complement of `found` in the subspace, have equal effect, and are
     orthogonal in the effect metric, so that a unit combination of them has that effect too. They are
     the principal axes of the effect there, most effective first."""
-    inside = found.double().cpu() @ subspace.basis.T  # (k, m)
+    inside = found.cpu().double() @ subspace.basis.T  # (k, m)
     complement = torch.linalg.svd(inside, full_matrices=True).Vh[len(found) :]  # (m - k, m)
     effects, axes = torch.linalg.eigh(complement @ subspace.effect @ complement.T)
     effects, axes = effects.flip(0), axes.flip(1)
@@ -237,7 +239,7 @@ def _frame(objective: ShiftObjective, subspace: InformativeSubspace, found: Tens
 def _coordinates(vectors: Float[Tensor, "r w_dim"], frame: Float[Tensor, "m w_dim"]) -> Float[Tensor, "r m"]:
     """Unit coordinates of the vectors' projections to the span of the frame, whose rows are orthogonal
     to what was found but not to each other: least squares."""
-    solution = torch.linalg.lstsq(frame.double().T.cpu(), vectors.double().T.cpu()).solution.T
+    solution = torch.linalg.lstsq(frame.cpu().double().T, vectors.cpu().double().T).solution.T
     return torch.nn.functional.normalize(solution, dim=1).to(frame)
 
 

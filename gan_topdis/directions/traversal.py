@@ -53,13 +53,13 @@ def traverse(
     index: int,
     strengths: Sequence[float],
     noise_mode: str = "const",
-    max_batch: int = 64,
+    max_batch: int | None = None,
 ) -> Float[Tensor, "n strengths channels height width"]:
     """Pictures of latents moved along one direction: rows are latents, columns strengths.
 
     Args:
         strengths: in standard deviations; 0 gives the unedited pictures.
-        max_batch: images synthesized at a time.
+        max_batch: images synthesized at a time; by the resolution when None.
 
     Returns:
         Images in about [-1, 1], on the CPU, without gradient.
@@ -77,7 +77,7 @@ def traverse(
     with torch.no_grad():
         images = [
             generator.synthesize(chunk, noise_mode=noise_mode).cpu()
-            for chunk in moved.flatten(0, 1).split(max_batch)
+            for chunk in moved.flatten(0, 1).split(max_batch or generator.images_at_once)
         ]
     return torch.cat(images).unflatten(0, (len(ws), len(strengths)))
 

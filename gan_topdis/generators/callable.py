@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +40,8 @@ class CallableGenerator(Generator):
         self.z_dim = self.w_dim = latent_dim
         self.c_dim = 0
         self.num_ws = 1
+        if known_factors is not None:
+            _check_factors(known_factors, latent_dim)
         self.known_factors = known_factors
         self._function = synthesize
         self._sample = sample
@@ -69,6 +72,8 @@ class CallableGenerator(Generator):
         if self._sample is None:
             return super().latents(seeds)
         z = self._sample(seeds)
+        if not isinstance(z, Tensor):
+            raise TypeError(f"sample should return a torch.Tensor, got {type(z).__name__}")
         if z.shape != (len(seeds), self.z_dim):
             raise ValueError(f"sample should return shape ({len(seeds)}, {self.z_dim}), got {tuple(z.shape)}")
         return z.to(self.device, torch.float32)
@@ -85,6 +90,17 @@ class CallableGenerator(Generator):
 
     def layer_table(self) -> list[LayerRow]:
         return [LayerRow(0, max(self.resolution), "all", (self.name,))]
+
+
+def _check_factors(known: KnownFactors, latent_dim: int) -> None:
+    axes = np.asarray(known.axes)
+    if axes.shape != (len(known.names), latent_dim):
+        raise ValueError(
+            f"known_factors should have axes ({len(known.names)}, {latent_dim}), one row per name, "
+            f"got {axes.shape}"
+        )
+    if not np.allclose(np.linalg.norm(axes, axis=1), 1, atol=1e-3):
+        raise ValueError("known_factors should have axes of unit length")
 
 
 def from_callable(

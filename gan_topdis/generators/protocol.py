@@ -72,6 +72,13 @@ class Generator(ABC):
         return "w" if self.has_mapping else "z"
 
     @property
+    def images_at_once(self) -> int:
+        """A batch that ordinary memory holds: 128 pictures of 64 x 64 pixels, as many fewer as they are
+        larger, at least one."""
+        height, width = self.resolution
+        return max(1, min(128, 128 * 64 * 64 // (height * width)))
+
+    @property
     @abstractmethod
     def has_mapping(self) -> bool:
         """Whether `map` is a network; False means that `map` is the identity."""

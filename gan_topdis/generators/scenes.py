@@ -79,7 +79,7 @@ class ScenesGenerator(Generator):
 
     def _synthesize(self, ws: Tensor, noise_mode: str) -> Tensor:
         # Gaussian coordinates become uniform factors through their own distribution function
-        return render(torch.special.ndtr(ws[:, 0] @ self._axes.T), self.resolution[0])
+        return render(torch.special.ndtr(ws[:, 0].float() @ self._axes.T), self.resolution[0])
 
     def truncation_centre(self) -> Tensor:
         return torch.zeros(self.w_dim, device=self.device)

@@ -16,7 +16,7 @@ that are reused after a death, are exact and touched only at births and deaths. 
 exclusive-or of one random 63-bit number per generator and is what the triangle loop tests: a class
 that is not zero has word zero with probability 2**-63.
 
-Only this module imports numba. Kernels release the GIL; threads come from `cross_barcode.py`.
+Only this module imports numba. Kernels release the GIL; threads come from `pairing.py`.
 """
 
 from __future__ import annotations

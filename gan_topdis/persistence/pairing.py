@@ -55,7 +55,7 @@ def pair_cross_barcodes(
     """
     if matrices.device.type != "cpu":
         _log_fallback(str(matrices.device))
-    values = matrices.detach().to("cpu", torch.float64).contiguous().numpy()
+    values = matrices.detach().cpu().double().contiguous().numpy()
     kernel = _kernels()
     count, n, _ = values.shape
     edges = n * (n - 1) // 2

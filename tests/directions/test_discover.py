@@ -113,12 +113,26 @@ def test_interrupted_search_continues_to_the_same_result(scenes, tmp_path):
         ({"seed": 2}, "another seed"),
         ({"steps": 5}, "another options"),
         ({"method": "random"}, "another method"),
+        ({"count": 3}, "another count"),
     ],
 )
 def test_resuming_with_other_settings_is_refused(scenes, change, message):
-    found = discover(scenes, 1, seed=1, **TINY)
+    found = discover(scenes, 2, seed=1, **TINY)
     with pytest.raises(ValueError, match=message):
-        discover(scenes, 2, **{"seed": 1, **TINY, **change}, found=found)
+        discover(scenes, **{"count": 2, "seed": 1, **TINY, **change}, found=found)
+
+
+def test_a_finished_search_comes_back_as_it_is(scenes):
+    found = discover(scenes, 2, seed=1, **TINY)
+    again = discover(scenes, 2, seed=1, found=found, **TINY, max_batch=16)
+    np.testing.assert_array_equal(found.vectors, again.vectors)
+
+
+def test_the_callers_gradient_mode_does_not_matter(scenes):
+    expected = discover(scenes, 1, **TINY)
+    with torch.inference_mode():
+        np.testing.assert_array_equal(discover(scenes, 1, **TINY).vectors, expected.vectors)
+        assert torch.is_inference_mode_enabled()
 
 
 def test_progress_reaches_its_total(scenes):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan_topdis.directions.informative_subspace import informative_subspace, mean_effect
+from gan_topdis.directions.informative_subspace import effect_chunks, informative_subspace, mean_effect
 from gan_topdis.directions.latent_samples import LatentSampler, LatentStatistics
 from gan_topdis.generators import from_callable
 from gan_topdis.seeding import seeded_generator
@@ -35,7 +35,7 @@ def test_mean_effect_of_a_linear_generator_is_its_gram_matrix():
     # 1024 Gaussian probes: relative error of a quadratic form about sqrt(2 / 1024) = 0.044; 5 of those
     torch.testing.assert_close(effect, expected, atol=0.22, rtol=0)
     assert effect[3].abs().max() == 0, "a dead coordinate has no effect at all"
-    assert len(steps) == 2
+    assert len(steps) == effect_chunks(64, 32) == 8
 
 
 def test_dead_and_faint_directions_are_left_out():
@@ -56,14 +56,37 @@ def test_variance_of_the_latent_counts():
     assert subspace.share == pytest.approx(100 / 102)
 
 
-@pytest.mark.parametrize(
-    "ignores",
-    [lambda z: torch.zeros(len(z), 1, 4, 4), lambda z: 0 * z[:, :1, None, None].expand(-1, 1, 4, 4)],
-    ids=["no graph", "zero gradient"],
-)
-def test_a_generator_that_ignores_its_latent_is_refused(ignores):
+@torch.no_grad()
+def without_gradient(z):
+    return z[:, :1, None, None].expand(-1, 1, 4, 4)
+
+
+@pytest.mark.parametrize("function", [without_gradient, lambda z: torch.zeros(len(z), 1, 4, 4)])
+def test_pictures_without_a_gradient_are_refused(function):
+    with pytest.raises(ValueError, match="mine should be differentiable: its pictures carry no gradient"):
+        mean_effect(
+            sampler_of(from_callable(function, 3, name="mine")),
+            seeded_generator(0),
+            images=8,
+            on_step=lambda: None,
+        )
+
+
+def test_chunks_do_not_change_the_effect():
+    generator = linear_generator([1.0, 0.5, 0.2])
+    effects = [
+        mean_effect(
+            sampler_of(generator, max_batch=size), seeded_generator(3), images=20, on_step=lambda: None
+        )
+        for size in (4, 28, 400)
+    ]
+    for effect in effects[1:]:
+        torch.testing.assert_close(effect, effects[0], atol=1e-6, rtol=0)
+
+
+def test_a_generator_that_ignores_its_latent_is_refused():
     effect = mean_effect(
-        sampler_of(from_callable(ignores, 3)),
+        sampler_of(from_callable(lambda z: 0 * z[:, :1, None, None].expand(-1, 1, 4, 4), 3)),
         seeded_generator(0),
         images=8,
         on_step=lambda: None,

@@ -59,6 +59,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         some_directions(count=2).save(tmp_path / "d.npz")
     assert (tmp_path / "d.npz").read_bytes() == old
+    assert [path.name for path in tmp_path.iterdir()] == ["d.npz"]
 
 
 def test_pickled_arrays_are_refused(tmp_path):
@@ -72,6 +73,22 @@ def test_damaged_files_are_refused(tmp_path, content):
     (tmp_path / "d.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"should be a directions \.npz"):
         Directions.load(tmp_path / "d.npz")
+
+
+def test_a_single_array_and_bad_provenance_are_refused(tmp_path):
+    np.save(tmp_path / "d.npy", np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="it holds a single array"):
+        Directions.load(tmp_path / "d.npy")
+    some_directions().save(tmp_path / "d.npz")
+    with np.load(tmp_path / "d.npz") as archive:
+        arrays = dict(archive)
+    for bad in ("{", "3"):
+        np.savez(tmp_path / "bad.npz", **{**arrays, "meta": np.asarray(bad)})
+        with pytest.raises(ValueError, match="provenance in meta as a JSON object"):
+            Directions.load(tmp_path / "bad.npz")
+    np.savez(tmp_path / "bad.npz", **{**arrays, "score_table": np.zeros((3, 1))})
+    with pytest.raises(ValueError, match=r"one column of score_table per name \(2\)"):
+        Directions.load(tmp_path / "bad.npz")
 
 
 def test_missing_file_and_missing_keys(tmp_path):
