@@ -27,7 +27,7 @@ def scenes():
 
 def test_finds_axes_of_scenes_quickly(scenes):
     """Small settings; random directions reach 0.69, tests marked slow use the defaults."""
-    found = discover(scenes, 6, points=48, steps=40, second_steps=20, restarts=2)
+    found = discover(scenes, 6, points=48, steps=40, second_steps=20, evaluation_points=128)
     recovery = axis_recovery(found.vectors, scenes.known_factors.axes)
     assert recovery.mean() > 0.9, recovery
     assert found.scores[0] < found.meta["random_baseline"]["mean"] / 10
