@@ -31,19 +31,7 @@ def open_network(source: str, *, device: str, trust_pickle: bool, stylegan_repo:
 
 def describe_network(generator: Generator, source: str) -> dict[str, Any]:
     """What records say about a network: its name, sizes, fingerprint, and the file it came from."""
-    return {
-        "name": generator.name,
-        "family": generator.family,
-        "load_mode": generator.load_mode,
-        "fingerprint": generator.fingerprint,
-        "z_dim": generator.z_dim,
-        "c_dim": generator.c_dim,
-        "w_dim": generator.w_dim,
-        "num_ws": generator.num_ws,
-        "resolution": list(generator.resolution),
-        "channels": generator.channels,
-        "file": network_file(source),
-    }
+    return {**generator.description(), "file": network_file(source)}
 
 
 def class_of(generator: Generator, class_index: int | None) -> int | None:

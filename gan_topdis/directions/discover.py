@@ -108,7 +108,7 @@ def _discover(
     mask = _layer_mask(generator, layers)
     generator.label(class_index, 1)  # refuses a missing or wrong class before any work
     fingerprint = {
-        "generator": _describe(generator),
+        "generator": generator.description(),
         "method": method,
         "count": count,
         "seed": seed,
@@ -263,21 +263,6 @@ def _layer_mask(generator: Generator, layers: np.ndarray | Sequence[bool] | None
     if not mask.any():
         raise ValueError("layers should choose at least one position of ws")
     return mask
-
-
-def _describe(generator: Generator) -> dict[str, Any]:
-    return {
-        "name": generator.name,
-        "family": generator.family,
-        "load_mode": generator.load_mode,
-        "fingerprint": generator.fingerprint,
-        "z_dim": generator.z_dim,
-        "c_dim": generator.c_dim,
-        "w_dim": generator.w_dim,
-        "num_ws": generator.num_ws,
-        "resolution": list(generator.resolution),
-        "channels": generator.channels,
-    }
 
 
 def _continue_from(found: Directions | None, fingerprint: dict[str, Any], generator: Generator) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,6 +66,21 @@ class Generator(ABC):
     device: torch.device
     known_factors: KnownFactors | None = None
     reads_noise: bool = False
+
+    def description(self) -> dict[str, Any]:
+        """What records say about the network, as plain JSON values: name, origin, fingerprint, sizes."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "load_mode": self.load_mode,
+            "fingerprint": self.fingerprint,
+            "z_dim": self.z_dim,
+            "c_dim": self.c_dim,
+            "w_dim": self.w_dim,
+            "num_ws": self.num_ws,
+            "resolution": list(self.resolution),
+            "channels": self.channels,
+        }
 
     @property
     def latent_space(self) -> str:
