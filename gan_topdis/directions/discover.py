@@ -117,13 +117,13 @@ def _discover(
         "options": {name: value for name, value in asdict(settings).items() if name != "max_batch"},
     }
     vectors = _continue_from(found, fingerprint, generator)
-    finished = found is not None and bool(found.meta.get("complete"))
+    if found is not None and found.meta.get("complete"):
+        return found
 
     max_batch = settings.max_batch or generator.images_at_once
     effect_steps = effect_chunks(EFFECT_IMAGES, max_batch)
-    searching = method == "topdis" and not finished
-    first_steps = settings.steps * (count - len(vectors)) if searching else 0
-    second_steps = settings.second_steps * count if searching and count > 1 else 0
+    first_steps = settings.steps * (count - len(vectors)) if method == "topdis" else 0
+    second_steps = settings.second_steps * count if method == "topdis" and count > 1 else 0
     ticks = _Ticks(on_progress, total=effect_steps + 1 + first_steps + second_steps)
     sampler = LatentSampler(
         generator,
@@ -145,14 +145,7 @@ def _discover(
     evaluation = objective.cloud(settings.evaluation_points, seeded_generator(seed, _EVALUATION))
 
     def cost(candidates: Tensor) -> ShiftCost:
-        with torch.no_grad():  # a few at a time: features of all would not fit
-            parts = [
-                objective.costs(evaluation, part.to(generator.device), settings.evaluation_points)
-                for part in candidates.split(4)
-            ]
-        return ShiftCost(
-            *(torch.cat([getattr(part, name) for part in parts]).cpu() for name in _COST_COLUMNS)
-        )
+        return objective.evaluate(evaluation, candidates, settings.evaluation_points).cpu()
 
     ticks.stage = "scoring"
     baseline = cost(random_unit(subspace.basis, RANDOM_DIRECTIONS, seeded_generator(seed, _BASELINE)))
@@ -220,9 +213,6 @@ def _discover(
         rows = [_canonical(row) for row in again.cpu().float()]
         costs = [cost(row[None]) for row in rows]
     return result(complete=True)
-
-
-_COST_COLUMNS = ("log_distortion", "displacement", "consistency")
 
 
 class _Ticks:
@@ -320,7 +310,7 @@ def _ranked(
         names=tuple(f"direction {rank}" for rank in range(len(rows))),
         scores=scores[order].numpy(),
         layers=mask.numpy()[None].repeat(len(rows), axis=0),
-        scale=statistics.standard_deviation(vectors).clamp_min(1e-12).numpy(),
+        scale=statistics.standard_deviation(vectors).numpy(),
         w_mean=statistics.mean.float().numpy(),
         space=generator.latent_space,
         score_name=SCORE_NAME,

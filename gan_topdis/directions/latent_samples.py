@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -21,10 +21,13 @@ class LatentStatistics:
     covariance: Tensor
     samples: int
 
+    def to(self, device: torch.device) -> LatentStatistics:
+        return replace(self, mean=self.mean.to(device), covariance=self.covariance.to(device))
+
     def standard_deviation(self, vectors: Float[Tensor, "k w_dim"]) -> Float[Tensor, " k"]:
-        """Standard deviation of the latent along each vector, in latent units."""
-        v = vectors.cpu().double()
-        return torch.einsum("ki,ij,kj->k", v, self.covariance, v).clamp_min(0).sqrt().to(vectors)
+        """Of the latent along each vector, in latent units, above 0; differentiable."""
+        v = vectors.to(self.covariance)
+        return torch.einsum("ki,ij,kj->k", v, self.covariance, v).clamp_min(1e-24).sqrt().to(vectors)
 
 
 class LatentSampler:

@@ -31,6 +31,8 @@ from gan_topdis.persistence import pairwise_distances, rtd
 
 _FLOOR = 1e-12
 """Added to RTD before its logarithm: exactly isometric shifts stay finite."""
+_EVALUATED_AT_ONCE = 4
+"""Vectors whose features are held together in an evaluation, to bound memory."""
 _SPARE = 1.25
 """Latents drawn per latent needed, beyond those that the shift sends out of range."""
 
@@ -54,6 +56,9 @@ class ShiftCost:
     displacement: Tensor
     consistency: Tensor
 
+    def cpu(self) -> ShiftCost:
+        return ShiftCost(self.log_distortion.cpu(), self.displacement.cpu(), self.consistency.cpu())
+
 
 class ShiftObjective:
     """Costs of candidate directions on clouds of one generator.
@@ -74,8 +79,7 @@ class ShiftObjective:
         device = sampler.generator.device
         # float64 is needed from the coordinates on, and Apple's GPUs have none
         self._device = torch.device("cpu") if device.type == "mps" else device
-        self._mean = statistics.mean.to(self._device)
-        self._covariance = statistics.covariance.to(self._device)
+        self._statistics = statistics.to(self._device)
 
     def cloud(self, points: int, rng: torch.Generator) -> Cloud:
         """A fresh cloud, large enough that `points` of it survive a shift of either sign."""
@@ -99,9 +103,9 @@ class ShiftObjective:
         """
         r, n = vectors.shape[0], cloud.ws.shape[0]
         v = vectors.to(self._device).double()
-        spread = torch.einsum("ri,ij,rj->r", v, self._covariance, v).clamp_min(1e-24).sqrt()
+        spread = self._statistics.standard_deviation(v)
         latent = self.sampler.latent(cloud.ws).to(self._device).double()
-        standard = (latent - self._mean) @ v.T / spread  # (n, r)
+        standard = (latent - self._statistics.mean) @ v.T / spread  # (n, r)
         sign = torch.tensor(signs, device=v.device, dtype=v.dtype)[:, None, None]  # (s, 1, 1)
         moved, valid = quantile_shift(standard.expand(len(signs), n, r), sign * self.amount, margin=MARGIN)
         # Fixed-size clouds: the first `points` valid rows. Should fewer be valid, which the spare
@@ -123,6 +127,19 @@ class ShiftObjective:
         displacement = change.square().sum(dim=-1).mean(dim=(0, 2)).sqrt() / median
         log_distortion = 0.5 * torch.log(divergence + _FLOOR) - torch.log(displacement + _FLOOR)
         return ShiftCost(log_distortion, displacement, _consistency(change.detach()))
+
+    def evaluate(self, cloud: Cloud, vectors: Float[Tensor, "r w_dim"], points: int) -> ShiftCost:
+        """`costs` of any number of vectors, without gradient, a few at a time."""
+        with torch.no_grad():
+            parts = [
+                self.costs(cloud, part, points)
+                for part in vectors.to(self.sampler.generator.device).split(_EVALUATED_AT_ONCE)
+            ]
+        return ShiftCost(
+            log_distortion=torch.cat([part.log_distortion for part in parts]),
+            displacement=torch.cat([part.displacement for part in parts]),
+            consistency=torch.cat([part.consistency for part in parts]),
+        )
 
 
 def _normalised(distances: Float[Tensor, "*b n n"]) -> Float[Tensor, "*b n n"]:

@@ -135,7 +135,8 @@ def _search(
     others = torch.randn(options.restarts - len(axes), len(frame), generator=rng)
     starts = torch.cat([axes, torch.nn.functional.normalize(others, dim=1)]).to(frame)
     ends = _descend(objective, frame, starts, options.steps, options, rng, on_step)
-    return _cheapest(objective, evaluation, _unit(ends, frame), options)
+    vectors = _unit(ends, frame)
+    return vectors[objective.evaluate(evaluation, vectors, options.evaluation_points).log_distortion.argmin()]
 
 
 def second_pass(
@@ -160,12 +161,17 @@ def second_pass(
         rng = seeded_generator(seed, _SECOND_STAGE, index)
         frame = _frame(objective, subspace, found)
         projected = _unit(_coordinates(remaining, frame), frame)
-        order = _log_distortions(objective, evaluation, projected, options).argsort()
-        starts = projected[order[:2]]
-        ends = _descend(
-            objective, frame, _coordinates(starts, frame), options.second_steps, options, rng, on_step
+        costs = objective.evaluate(evaluation, projected, options.evaluation_points).log_distortion
+        cheapest = costs.argsort()[:2]
+        starts = projected[cheapest]
+        ends = _unit(
+            _descend(
+                objective, frame, _coordinates(starts, frame), options.second_steps, options, rng, on_step
+            ),
+            frame,
         )
-        best = _cheapest(objective, evaluation, torch.cat([starts, _unit(ends, frame)]), options)
+        end_costs = objective.evaluate(evaluation, ends, options.evaluation_points).log_distortion
+        best = torch.cat([starts, ends])[torch.cat([costs[cheapest], end_costs]).argmin()]
         found = torch.cat([found, best[None]])
         # the start that ended nearest to the result has had its turn
         done = (remaining @ best).abs().argmax()
@@ -209,27 +215,6 @@ def _descend(
             recent = 0.8 * recent + 0.2 * cost.detach()
         on_step()
     return coordinates.detach()
-
-
-def _log_distortions(
-    objective: ShiftObjective, evaluation: Cloud, vectors: Float[Tensor, "r w_dim"], options: TopDisOptions
-) -> Float[Tensor, " r"]:
-    """On the fixed evaluation cloud, a few vectors at a time: features of all would not fit."""
-    with torch.no_grad():
-        return torch.cat(
-            [
-                objective.costs(evaluation, part, options.evaluation_points).log_distortion
-                for part in vectors.split(4)
-            ]
-        )
-
-
-def _cheapest(
-    objective: ShiftObjective, evaluation: Cloud, vectors: Float[Tensor, "r w_dim"], options: TopDisOptions
-) -> Float[Tensor, " w_dim"]:
-    if len(vectors) == 1:
-        return vectors[0]
-    return vectors[int(_log_distortions(objective, evaluation, vectors, options).argmin())]
 
 
 def _frame(objective: ShiftObjective, subspace: InformativeSubspace, found: Tensor) -> Tensor:
