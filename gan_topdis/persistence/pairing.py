@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
-import sys
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+
+from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.threads import for_each, thread_count
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def pair_cross_barcodes(
         if reasons[m] == kernel.ACCEPTED:
             kernel.sort_edges(values[m], orders[m])
 
-    _for_each(count, prepare, work=count * edges)
+    for_each(count, prepare, threads=thread_count(1 + count * edges // _SMALLEST_SHARE))
     for name, reason in zip(names, reasons, strict=True):
         if reason != kernel.ACCEPTED:
             raise ValueError(_refusal(str(name), reason, kernel))
@@ -88,7 +87,7 @@ def pair_cross_barcodes(
         in_order[b] = bars >= 0
         found[b] = pairs[: max(bars, 0)]
 
-    _for_each(len(lower_of), pair, work=len(lower_of) * edges)
+    for_each(len(lower_of), pair, threads=thread_count(1 + len(lower_of) * edges // _SMALLEST_SHARE))
     if not all(in_order):
         raise ValueError("lower should not exceed upper anywhere; the cross-barcode needs lower <= upper")
 
@@ -126,83 +125,16 @@ def _log_fallback(device: str) -> None:
         logger.warning("cross-barcodes of tensors on %s are paired by the CPU kernel", device)
 
 
-# Threads: kernels release the GIL, so plain Python threads run them in parallel. numba's own prange
-# would need one of its threading layers, of which the one that is always there must not be entered
-# from two threads at once.
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
 _SMALLEST_SHARE = 2000
 """Edges below which waking another thread costs more than it saves."""
 
 
-def _for_each(count: int, task: Callable[[int], None], *, work: int) -> None:
-    """Run task(0) .. task(count - 1) on as many threads as torch uses."""
-    threads = min(count, torch.get_num_threads(), 1 + work // _SMALLEST_SHARE)
-    if threads <= 1:
-        for index in range(count):
-            task(index)
-        return
-    ticket = itertools.count()
+def _kernels() -> ModuleType:
+    def first_calls(kernel: ModuleType) -> None:
+        two_points = np.zeros((2, 2))
+        order = np.empty(1, np.int32)
+        kernel.inspect_matrix(two_points)
+        kernel.sort_edges(two_points, order)
+        kernel.sweep(two_points, two_points, order, order, np.empty((2, 3), np.int32))
 
-    def drain() -> None:
-        while (index := next(ticket)) < count:
-            task(index)
-
-    helpers = [_executor().submit(drain) for _ in range(threads - 1)]
-    drain()
-    for helper in helpers:
-        helper.result()
-
-
-def _executor() -> ThreadPoolExecutor:
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="gan_topdis-persistence")
-        return _pool
-
-
-def _forget_pool() -> None:
-    """Threads do not survive a fork (data loaders fork), nor do locks that one of them held: the child
-    makes its own."""
-    global _pool, _pool_lock, _kernel_lock
-    _pool = None
-    _pool_lock = threading.Lock()
-    _kernel_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget_pool)
-
-
-_kernel_lock = threading.Lock()
-_kernel_module = None
-
-
-def _kernels():  # type: ignore[no-untyped-def]
-    """The kernel module, compiled on first use or loaded from numba's cache; said when it takes a while."""
-    global _kernel_module
-    with _kernel_lock:
-        if _kernel_module is None:
-            announcement = threading.Timer(
-                3.0,
-                lambda: print(
-                    "gan_topdis: preparing the persistence kernels "
-                    "(compiled once per machine, about ten seconds)",
-                    file=sys.stderr,
-                    flush=True,
-                ),
-            )
-            announcement.daemon = True
-            announcement.start()
-            try:
-                from gan_topdis.persistence import cross_barcode_kernel
-
-                two_points = np.zeros((2, 2))
-                order = np.empty(1, np.int32)
-                cross_barcode_kernel.inspect_matrix(two_points)
-                cross_barcode_kernel.sort_edges(two_points, order)
-                cross_barcode_kernel.sweep(two_points, two_points, order, order, np.empty((2, 3), np.int32))
-            finally:
-                announcement.cancel()
-            _kernel_module = cross_barcode_kernel
-        return _kernel_module
+    return load_kernels("gan_topdis.persistence.cross_barcode_kernel", first_calls)

@@ -27,6 +27,7 @@ from pairs_of_matrices import (
 from gan_topdis.persistence import cross_barcode, pairing, rtd
 from gan_topdis.persistence.gudhi_reference import cross_barcode_bars
 from gan_topdis.persistence.pairing import pair_cross_barcodes
+from gan_topdis.persistence.threads import for_each
 
 
 def pairs_found(lower: torch.Tensor, upper: torch.Tensor) -> set[tuple[int, int, bool]]:
@@ -151,9 +152,9 @@ def test_number_of_threads_does_not_change_the_answer(generator, monkeypatch):
         assert torch.equal(gradient, answers[0][1])
 
 
-def test_an_error_in_a_helper_thread_reaches_the_caller(two_threads):
+def test_an_error_in_a_helper_thread_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
-        pairing._for_each(50, lambda index: 1 // (index - 49), work=10**6)
+        for_each(50, lambda index: 1 // (index - 49), threads=2)
 
 
 def run_python(script: str, root: os.PathLike[str]) -> subprocess.CompletedProcess[str]:
@@ -176,7 +177,7 @@ def test_forked_children_compute(pytestconfig):
         """
         import multiprocessing, os, warnings
         import torch
-        from gan_topdis.persistence import pairing, pairwise_distances, rtd
+        from gan_topdis.persistence import pairwise_distances, rtd, threads
         # Python 3.12 and later warn of any fork with threads; that it works is the subject here
         warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
         torch.get_num_threads = lambda: 2
@@ -187,13 +188,13 @@ def test_forked_children_compute(pytestconfig):
             return rtd(a, b).item()
 
         expected = [value(seed) for seed in range(4)]
-        assert pairing._pool is not None
+        assert threads._pool is not None
         # torch's own OpenMP threads do not survive either: a plain torch.cdist hangs in the child, unless
         # it is told to use one thread, as torch's DataLoader tells its workers
         child = os.fork()
         if child == 0:
             torch.set_num_threads(1)
-            os._exit(0 if pairing._pool is None and [value(s) for s in range(4)] == expected else 3)
+            os._exit(0 if threads._pool is None and [value(s) for s in range(4)] == expected else 3)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         with multiprocessing.get_context("fork").Pool(2, torch.set_num_threads, (1,)) as pool:
             assert pool.map(value, range(4)) == expected
@@ -211,12 +212,12 @@ def test_a_fork_while_another_thread_loads_the_kernels(pytestconfig):
         """
         import os, signal, threading, time, warnings
         import torch
-        from gan_topdis.persistence import pairing, rtd
+        from gan_topdis.persistence import compiled, pairing, rtd
         warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
         pairing._kernels()
 
         def load_slowly():
-            with pairing._kernel_lock:
+            with compiled._lock:
                 time.sleep(1)
 
         threading.Thread(target=load_slowly).start()
