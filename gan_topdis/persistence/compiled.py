@@ -10,20 +10,22 @@ from importlib import import_module
 from types import ModuleType
 
 _lock = threading.RLock()
-_loaded: dict[str, ModuleType] = {}
+_loaded: dict[tuple[str, str], ModuleType] = {}
 
 
-def load_kernels(name: str, first_calls: Callable[[ModuleType], None]) -> ModuleType:
+def load_kernels(name: str, first_calls: Callable[[ModuleType], None], *, variant: str = "") -> ModuleType:
     """The module `name`, its kernels compiled or read from numba's cache; said when it takes a while.
 
     Args:
         name: full name of a `*_kernel` module.
         first_calls: calls each kernel once on tiny arguments of the types it is for, which compiles it.
+        variant: which types, where a kernel is for several.
     """
-    if name in _loaded:
-        return _loaded[name]
+    key = name, variant
+    if key in _loaded:
+        return _loaded[key]
     with _lock:
-        if name not in _loaded:
+        if key not in _loaded:
             announcement = threading.Timer(
                 3.0,
                 lambda: print(
@@ -39,8 +41,8 @@ def load_kernels(name: str, first_calls: Callable[[ModuleType], None]) -> Module
                 first_calls(module)
             finally:
                 announcement.cancel()
-            _loaded[name] = module
-        return _loaded[name]
+            _loaded[key] = module
+        return _loaded[key]
 
 
 def _new_lock() -> None:

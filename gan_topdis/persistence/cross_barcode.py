@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_topdis.persistence.pairing import pair_cross_barcodes
+from gan_topdis.persistence.pairing import A, B, pair_cross_barcodes
 from gan_topdis.tensors import require_same_shape, require_square
 
 
@@ -57,18 +57,11 @@ def cross_barcode(lower: Float[Tensor, "*batch n n"], upper: Float[Tensor, "*bat
     require_square(lower, "lower")
     require_square(upper, "upper")
     require_same_shape(lower, upper, ("lower", "upper"))
-    batch = lower.shape[:-2]
-    n = lower.shape[-1]
-    stack = torch.cat([lower.reshape(-1, n, n), upper.reshape(-1, n, n)])  # (2b, n, n)
-    b = stack.shape[0] // 2
-    pairing = pair_cross_barcodes(
-        stack,
-        list(range(b)),
-        list(range(b, 2 * b)),
-        names=["lower"] * b + ["upper"] * b,
-    )
-    entries = stack.reshape(-1)
-    return Bars(
-        birth=entries[pairing.birth].reshape(*batch, -1) if b else stack.new_zeros(*batch, 0),
-        death=entries[pairing.death].reshape(*batch, -1) if b else stack.new_zeros(*batch, 0),
-    )
+    batch, n = lower.shape[:-2], lower.shape[-1]
+    low, high = lower.reshape(-1, n, n), upper.reshape(-1, n, n)
+    pairing = pair_cross_barcodes(low, high, [(A, B)], names=("lower", "upper"))
+    birth, death, in_upper = (part[:, 0] for part in (pairing.birth, pairing.death, pairing.death_in_upper))
+    low, high = low.flatten(1), high.flatten(1)
+    deaths = torch.where(in_upper, high.gather(1, death), low.gather(1, death))  # (items, r)
+    r = birth.shape[-1]
+    return Bars(birth=low.gather(1, birth).reshape(*batch, r), death=deaths.reshape(*batch, r))

@@ -1,140 +1,156 @@
-"""Runs the compiled kernels over a batch of matrices on CPU threads."""
+"""Where births and deaths of a batch of cross-barcodes are to be read: the compiled sweep on CPU threads."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from gan_topdis.persistence.compiled import load_kernels
 from gan_topdis.persistence.threads import for_each, thread_count
 
-logger = logging.getLogger(__name__)
+A, B, MINIMUM, MAXIMUM = range(4)
+"""Kinds of matrix: one of the two that are given, or their entrywise minimum or maximum."""
+
+LARGEST = 32767
+"""Points that an edge code i << 16 | j has room for; the matrix of so many has a billion entries."""
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Where the births and deaths of a batch of barcodes are to be read.
+    """Bars of `items` pairs of matrices times `terms` cross-barcodes each.
 
     Attributes:
-        birth, death: positions in the flattened stack of matrices, (b, r). Rows with fewer than r
-            bars of positive length end in pairs of one and the same diagonal entry, of length 0.
+        birth, death: positions i * n + j (i < j) in a matrix. Barcodes with fewer than r bars of positive
+            length end in pairs of the first diagonal entry, of length 0.
+        death_in_upper: whether the death is read from the upper matrix of its term, else from the lower.
     """
 
-    birth: Int64[Tensor, "b r"]
-    death: Int64[Tensor, "b r"]
+    birth: Int64[Tensor, "items terms r"]
+    death: Int64[Tensor, "items terms r"]
+    death_in_upper: Bool[Tensor, "items terms r"]
 
 
 def pair_cross_barcodes(
-    matrices: Float[Tensor, "m n n"],
-    lower_of: list[int],
-    upper_of: list[int],
+    a: Float[Tensor, "items n n"],
+    b: Float[Tensor, "items n n"],
+    terms: Sequence[tuple[int, int]],
     *,
-    names: Sequence[str | None],
+    names: tuple[str, str],
 ) -> Pairing:
-    """Pair the cross-barcodes R(matrices[upper]; matrices[lower]) of chosen pairs of matrices.
+    """Pair the cross-barcodes R(upper; lower) of each item, (lower, upper) being kinds of matrix.
 
-    Every matrix is sorted once, however many barcodes read it. Numbers are compared as float64, which
-    holds float32 exactly.
+    Each matrix is sorted once per item, as far as the bars reach. No result depends on the size of the
+    batch or on the number of threads; gradients are not tracked here.
 
     Args:
-        matrices: distance matrices; gradients are not tracked here.
-        lower_of, upper_of: b indices of matrices each, `matrices[lower] <= matrices[upper]`.
-        names: what to call each matrix in an error; None for one that needs no check because it is
-            made of checked ones.
+        terms: pairs of kinds, such as (MINIMUM, A).
+        names: what to call a and b in an error.
 
     Raises:
-        ValueError: a named matrix is no distance matrix, or a lower entry exceeds the upper one.
+        ValueError: a matrix is no distance matrix, is too large, or a term (A, B) has a above b somewhere.
     """
-    if matrices.device.type != "cpu":
-        _log_fallback(str(matrices.device))
-    values = matrices.detach().cpu().double().contiguous().numpy()
-    kernel = _kernels()
-    count, n, _ = values.shape
+    items, n, _ = a.shape
+    require_room(n, names[0])
+    values, others = comparable(a), comparable(b)
+    kernel = _kernels(values.dtype)
     edges = n * (n - 1) // 2
-    orders = np.empty((count, edges), np.int32)
-    reasons = [0] * count
+    kinds = np.asarray(terms, np.int64)
+    threads = thread_count(1 + items * len(terms) * edges // SMALLEST_SHARE)
+    # one task is a run of items, or some terms of one item where there are more threads than items
+    runs = np.array_split(np.arange(items), 4 * threads if items >= threads else max(items, 1))
+    parts = np.array_split(np.arange(len(terms)), 1 if items >= threads else min(len(terms), threads))
+    tasks = [(run[0], run[-1] + 1, part[0], part[-1] + 1) for run in runs if len(run) for part in parts]
+    refusals = np.zeros((items, 2), np.int64)
+    bars = np.zeros((items, len(terms)), np.int64)
+    room = 4 * n  # clouds have 0.5 n to 2.7 n bars, more in higher dimensions
+    while True:
+        pairs = np.empty((items, len(terms), room, 3), np.int32)
 
-    def prepare(m: int) -> None:
-        if names[m] is not None:
-            reasons[m] = kernel.inspect_matrix(values[m])
-        if reasons[m] == kernel.ACCEPTED:
-            kernel.sort_edges(values[m], orders[m])
+        def pair(task: int, pairs: np.ndarray = pairs) -> None:
+            scratch = np.empty((4, n, n), values.dtype)
+            kernel.pair_cross_barcodes(
+                values, others, kinds, *tasks[task], scratch, unsigned(scratch), pairs, bars, refusals
+            )
 
-    for_each(count, prepare, threads=thread_count(1 + count * edges // _SMALLEST_SHARE))
-    for name, reason in zip(names, reasons, strict=True):
-        if reason != kernel.ACCEPTED:
-            raise ValueError(_refusal(str(name), reason, kernel))
-
-    found: list[np.ndarray] = [np.empty((0, 3), np.int32)] * len(lower_of)
-    in_order = [True] * len(lower_of)
-
-    def pair(b: int) -> None:
-        low, high = lower_of[b], upper_of[b]
-        room = 4 * n  # clouds have 0.5 n to 2.7 n bars, more in higher dimensions
-        while True:
-            pairs = np.empty((room, 3), np.int32)
-            bars = kernel.sweep(values[low], values[high], orders[low], orders[high], pairs)
-            if bars <= room:
-                break
-            room = bars
-        in_order[b] = bars >= 0
-        found[b] = pairs[: max(bars, 0)]
-
-    for_each(len(lower_of), pair, threads=thread_count(1 + len(lower_of) * edges // _SMALLEST_SHARE))
-    if not all(in_order):
-        raise ValueError("lower should not exceed upper anywhere; the cross-barcode needs lower <= upper")
-
-    bars = max((len(pairs) for pairs in found), default=0)
-    birth = np.empty((len(found), bars), np.int64)
-    death = np.empty((len(found), bars), np.int64)
-    for b, pairs in enumerate(found):
-        low, high = lower_of[b] * n * n, upper_of[b] * n * n
-        r = len(pairs)
-        birth[b, :r] = low + pairs[:, 0]
-        death[b, :r] = np.where(pairs[:, 2] == 1, high, low) + pairs[:, 1]
-        birth[b, r:] = death[b, r:] = low  # entry (0, 0)
-    device = matrices.device
-    return Pairing(torch.from_numpy(birth).to(device), torch.from_numpy(death).to(device))
+        for_each(len(tasks), pair, threads=threads)
+        refuse(refusals[:, 1], [names[kind] for kind in refusals[:, 0]])
+        longest = int(bars.max(initial=0))
+        if longest <= room:
+            break
+        room = longest
+    pairs = pairs[:, :, :longest]
+    present = np.arange(longest) < bars[:, :, None]
+    codes = np.where(present[..., None], pairs[..., :2], 0)
+    positions = torch.from_numpy((codes >> 16).astype(np.int64) * n + (codes & 0xFFFF)).to(a.device)
+    in_upper = torch.from_numpy(present & (pairs[..., 2] == 1)).to(a.device)
+    return Pairing(birth=positions[..., 0], death=positions[..., 1], death_in_upper=in_upper)
 
 
-def _refusal(name: str, reason: int, kernel) -> str:  # type: ignore[no-untyped-def]
-    return {
-        kernel.NOT_FINITE: f"{name} should be finite, got NaN or infinity",
-        kernel.NEGATIVE: f"{name} should hold no negative distance",
-        kernel.DIAGONAL: f"{name} should have a diagonal of zeros; use pairwise_distances, "
-        "or torch.cdist with compute_mode='donot_use_mm_for_euclid_dist'",
-        kernel.ASYMMETRIC: f"{name} should be exactly symmetric; use pairwise_distances, "
-        "or torch.maximum(d, d.mT)",
-    }[reason]
-
-
-_logged_fallbacks: set[str] = set()
-
-
-def _log_fallback(device: str) -> None:
-    """Say once per device that the pairing leaves it."""
-    if device not in _logged_fallbacks:
-        _logged_fallbacks.add(device)
-        logger.warning("cross-barcodes of tensors on %s are paired by the CPU kernel", device)
-
-
-_SMALLEST_SHARE = 2000
+SMALLEST_SHARE = 4000
 """Edges below which waking another thread costs more than it saves."""
 
 
-def _kernels() -> ModuleType:
-    def first_calls(kernel: ModuleType) -> None:
-        two_points = np.zeros((2, 2))
-        order = np.empty(1, np.int32)
-        kernel.inspect_matrix(two_points)
-        kernel.sort_edges(two_points, order)
-        kernel.sweep(two_points, two_points, order, order, np.empty((2, 3), np.int32))
+def comparable(matrices: Tensor) -> np.ndarray:
+    """Contiguous float32 or float64 values on the CPU; half precision becomes float32, which is exact."""
+    values = matrices.detach()
+    if values.dtype not in (torch.float32, torch.float64):
+        values = values.float()
+    array: np.ndarray = values.cpu().contiguous().numpy()
+    return array
 
-    return load_kernels("gan_topdis.persistence.cross_barcode_kernel", first_calls)
+
+def unsigned(values: np.ndarray) -> np.ndarray:
+    """The same memory as unsigned integers of the same width."""
+    return values.view(np.uint32 if values.dtype == np.float32 else np.uint64)
+
+
+def require_room(n: int, name: str) -> None:
+    if n > LARGEST:
+        raise ValueError(f"{name} should hold at most {LARGEST} points, got {n}; draw a subsample")
+
+
+def refuse(reasons: np.ndarray, names: Sequence[str]) -> None:
+    """Raise for the first matrix that a kernel did not accept."""
+    if not reasons.any():
+        return
+    from gan_topdis.persistence import edge_order_kernel as kernel
+
+    first = int(reasons.nonzero()[0][0])
+    name = names[first]
+    raise ValueError(
+        {
+            kernel.NOT_FINITE: f"{name} should be finite, got NaN or infinity",
+            kernel.NEGATIVE: f"{name} should hold no negative distance",
+            kernel.DIAGONAL: f"{name} should have a diagonal of zeros; use pairwise_distances, "
+            "or torch.cdist with compute_mode='donot_use_mm_for_euclid_dist'",
+            kernel.ASYMMETRIC: f"{name} should be exactly symmetric; use pairwise_distances, "
+            "or torch.maximum(d, d.mT)",
+            kernel.NOT_BELOW: "lower should not exceed upper anywhere; the cross-barcode needs "
+            "lower <= upper",
+        }[reasons[first]]
+    )
+
+
+def _kernels(dtype: np.dtype) -> ModuleType:
+    def first_calls(kernel: ModuleType) -> None:
+        two_points = np.zeros((1, 2, 2), dtype)
+        scratch = np.empty((4, 2, 2), dtype)
+        kernel.pair_cross_barcodes(
+            two_points,
+            two_points,
+            np.zeros((1, 2), np.int64),
+            *(0, 1, 0, 1),
+            scratch,
+            unsigned(scratch),
+            np.empty((1, 1, 2, 3), np.int32),
+            np.zeros((1, 1), np.int64),
+            np.zeros((1, 2), np.int64),
+        )
+
+    return load_kernels("gan_topdis.persistence.cross_barcode_kernel", first_calls, variant=dtype.name)

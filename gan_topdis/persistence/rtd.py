@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from gan_topdis.persistence.pairing import pair_cross_barcodes
+from gan_topdis.persistence.pairing import MAXIMUM, MINIMUM, A, B, pair_cross_barcodes
 from gan_topdis.tensors import require_same_shape, require_square
 
 SIDES = ("min", "max", "minmax")
@@ -57,33 +57,45 @@ def rtd(
     if not power > 0:
         raise ValueError(f"power should be greater than 0, got {power}")
     batch, n = a.shape[:-2], a.shape[-1]
-    count = batch.numel()
-    if count == 0:
+    if batch.numel() == 0:
         return 0.0 * (a.sum(dim=(-2, -1)) + b.sum(dim=(-2, -1)))
-    first, second = a.reshape(-1, n, n), b.reshape(-1, n, n)
-    blocks = [first, second]
-    names: list[str | None] = [*["a"] * count, *["b"] * count]
-    terms: list[tuple[int, int]] = []  # (lower, upper) as indices of blocks
+    terms: list[tuple[int, int]] = []  # (lower, upper)
     if sides != "max":
-        blocks.append(torch.minimum(first, second))
-        low = len(blocks) - 1
-        terms += [(low, 0), (low, 1)] if symmetric else [(low, 0)]
+        terms += [(MINIMUM, A), (MINIMUM, B)] if symmetric else [(MINIMUM, A)]
     if sides != "min":
-        blocks.append(torch.maximum(first, second))
-        high = len(blocks) - 1
-        terms += [(0, high), (1, high)] if symmetric else [(1, high)]
-    names += [None] * (count * (len(blocks) - 2))
-    stack = torch.cat(blocks)  # (blocks * count, n, n)
-    pairing = pair_cross_barcodes(
-        stack,
-        [lower * count + i for lower, _ in terms for i in range(count)],
-        [upper * count + i for _, upper in terms for i in range(count)],
-        names=names,
+        terms += [(A, MAXIMUM), (B, MAXIMUM)] if symmetric else [(B, MAXIMUM)]
+    first, second = a.reshape(-1, n, n), b.reshape(-1, n, n)
+    pairing = pair_cross_barcodes(first, second, terms, names=("a", "b"))
+
+    lower, upper = torch.tensor(terms, device=a.device).mT[:, :, None]  # (terms, 1) each
+    kind = torch.cat(
+        [lower.expand_as(pairing.birth), torch.where(pairing.death_in_upper, upper, lower)], dim=-1
     )
-    entries = stack.reshape(-1)
-    lengths = entries[pairing.death] - entries[pairing.birth]  # (terms * count, bars)
+    position = torch.cat([pairing.birth, pairing.death], dim=-1)  # (items, terms, 2 r)
+    birth, death = _entries(first, second, kind, position).chunk(2, dim=-1)
+    lengths = death - birth  # (items, terms, r)
     if power != 1:  # padding has length 0, where a power below 1 has no derivative
         present = lengths > 0
         lengths = torch.where(present, torch.where(present, lengths, 1.0) ** power, 0.0)
-    total = lengths.sum(dim=-1).reshape(len(terms), *batch).sum(dim=0)
+    total = lengths.sum(dim=(1, 2)).reshape(batch)
     return total / 2 if symmetric else total
+
+
+def _entries(
+    a: Float[Tensor, "items n n"],
+    b: Float[Tensor, "items n n"],
+    kind: Int64[Tensor, "items terms r"],
+    position: Int64[Tensor, "items terms r"],
+) -> Float[Tensor, "items terms r"]:
+    """Entries of a, b, min(a, b) or max(a, b), as `kind` says: a mean of the two entries with fixed weights.
+
+    Gradient: where a = b, min and max pass half of it to each.
+    """
+    at_a = a.flatten(1).gather(1, position.flatten(1)).reshape(position.shape)
+    at_b = b.flatten(1).gather(1, position.flatten(1)).reshape(position.shape)
+    with torch.no_grad():
+        # weight of a: 1 where a is the smaller one, 1/2 at ties
+        a_is_less = ((at_b - at_a).sign() + 1) / 2
+        weight = torch.where(kind == MAXIMUM, 1 - a_is_less, a_is_less)
+        weight = torch.where(kind == A, 1.0, torch.where(kind == B, 0.0, weight)).to(a.dtype)
+    return weight * at_a + (1 - weight) * at_b

@@ -26,18 +26,21 @@ from pairs_of_matrices import (
 
 from gan_topdis.persistence import cross_barcode, pairing, rtd
 from gan_topdis.persistence.gudhi_reference import cross_barcode_bars
-from gan_topdis.persistence.pairing import pair_cross_barcodes
+from gan_topdis.persistence.pairing import MAXIMUM, MINIMUM, A, B, pair_cross_barcodes
 from gan_topdis.persistence.threads import for_each
 
 
 def pairs_found(lower: torch.Tensor, upper: torch.Tensor) -> set[tuple[int, int, bool]]:
-    """Critical edges as `critical_edges` gives them, from positions in the stack (lower, upper)."""
-    found = pair_cross_barcodes(torch.stack([lower, upper]), [0], [1], names=["lower", "upper"])
-    size = lower.numel()
-    return {
-        (birth, death % size, death >= size)
-        for birth, death in zip(found.birth[0].tolist(), found.death[0].tolist(), strict=True)
-    }
+    """Critical edges as `critical_edges` gives them."""
+    found = pair_cross_barcodes(lower[None], upper[None], [(A, B)], names=("lower", "upper"))
+    return set(
+        zip(
+            found.birth[0, 0].tolist(),
+            found.death[0, 0].tolist(),
+            found.death_in_upper[0, 0].tolist(),
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -96,19 +99,26 @@ def test_room_is_asked_for_again_within_a_batch(generator):
         assert_same_bars(sorted_bars(bars, item), cross_barcode_bars(lower.numpy(), upper.numpy()))
 
 
-def test_matrices_may_serve_several_barcodes(generator):
-    """One sorted matrix as `lower` of one pair and `upper` of another."""
-    low, middle = euclidean(9, generator)
-    high = middle + 1 - torch.eye(9, dtype=torch.float64)
-    found = pair_cross_barcodes(
-        torch.stack([low, middle, high]), [0, 1, 0], [1, 2, 2], names=["low", "middle", None]
-    )
-    entries = torch.stack([low, middle, high]).reshape(-1)
-    for item, pair in enumerate([(low, middle), (middle, high), (low, high)]):
-        bars = np.stack([entries[found.birth[item]], entries[found.death[item]]], axis=1)
+def test_terms_read_minimum_and_maximum(generator):
+    """One item, several barcodes of the two matrices, their minimum and maximum."""
+    low, high = euclidean(9, generator)
+    scale = 0.5 + torch.rand(9, 9, generator=generator, dtype=torch.float64)
+    a, b = low, high * torch.minimum(scale, scale.mT)
+    kinds = {A: a, B: b, MINIMUM: torch.minimum(a, b), MAXIMUM: torch.maximum(a, b)}
+    terms = [(MINIMUM, A), (MINIMUM, B), (A, MAXIMUM), (B, MAXIMUM), (MINIMUM, MAXIMUM)]
+    found = pair_cross_barcodes(a[None], b[None], terms, names=("a", "b"))
+    for t, (lower, upper) in enumerate(terms):
+        low, up = kinds[lower].flatten(), kinds[upper].flatten()
+        birth, death, in_upper = found.birth[0, t], found.death[0, t], found.death_in_upper[0, t]
+        bars = torch.stack([low[birth], torch.where(in_upper, up[death], low[death])], dim=1).numpy()
         bars = bars[bars[:, 1] > bars[:, 0]]
-        expected = cross_barcode_bars(*(matrix.numpy() for matrix in pair))
+        expected = cross_barcode_bars(kinds[lower].numpy(), kinds[upper].numpy())
         assert_same_bars(bars[np.lexsort((bars[:, 1], bars[:, 0]))], expected)
+
+
+def test_too_many_points_for_an_edge_code():
+    with pytest.raises(ValueError, match=r"^a should hold at most 32767 points, got 32768"):
+        pairing.require_room(32768, "a")
 
 
 # --- threads, forks, repetition ---
@@ -212,9 +222,9 @@ def test_a_fork_while_another_thread_loads_the_kernels(pytestconfig):
         """
         import os, signal, threading, time, warnings
         import torch
-        from gan_topdis.persistence import compiled, pairing, rtd
+        from gan_topdis.persistence import compiled, rtd
         warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-        pairing._kernels()
+        rtd(torch.zeros(2, 2), torch.zeros(2, 2))
 
         def load_slowly():
             with compiled._lock:
@@ -251,18 +261,6 @@ def test_spawned_processes_start_together(pytestconfig):
 # --- devices ---
 
 
-def test_leaving_the_device_is_logged_once(caplog, monkeypatch):
-    monkeypatch.setattr(pairing, "_logged_fallbacks", set())
-    with caplog.at_level(logging.WARNING, logger="gan_topdis"):
-        pairing._log_fallback("cuda:0")
-        pairing._log_fallback("cuda:0")
-        pairing._log_fallback("mps")
-    assert caplog.messages == [
-        "cross-barcodes of tensors on cuda:0 are paired by the CPU kernel",
-        "cross-barcodes of tensors on mps are paired by the CPU kernel",
-    ]
-
-
 def test_nothing_is_logged_on_the_cpu(caplog, generator):
     with caplog.at_level(logging.DEBUG, logger="gan_topdis"):
         cross_barcode(*euclidean(5, generator))
@@ -270,8 +268,7 @@ def test_nothing_is_logged_on_the_cpu(caplog, generator):
 
 
 @pytest.mark.cuda
-def test_cuda_gives_the_answer_of_the_cpu(generator, caplog, monkeypatch):
-    monkeypatch.setattr(pairing, "_logged_fallbacks", set())
+def test_cuda_gives_the_answer_of_the_cpu(generator):
     a, b = (torch.stack(side) for side in zip(*clouds(3, 30, generator), strict=True))
     value, gradient = value_and_gradient(a, b)
     on_device, gradient_on_device = value_and_gradient(a.cuda(), b.cuda())
@@ -279,7 +276,6 @@ def test_cuda_gives_the_answer_of_the_cpu(generator, caplog, monkeypatch):
     # sums of some fifty lengths in another order
     torch.testing.assert_close(on_device.cpu(), value, rtol=1e-12, atol=0)
     assert torch.equal(gradient_on_device.cpu(), gradient)
-    assert caplog.messages == ["cross-barcodes of tensors on cuda:0 are paired by the CPU kernel"]
 
 
 # --- messages ---
@@ -287,13 +283,16 @@ def test_cuda_gives_the_answer_of_the_cpu(generator, caplog, monkeypatch):
 
 def test_a_batch_names_its_first_wrong_matrix():
     good, wrong = torch.zeros(3, 3), torch.ones(3, 3)
+    both = torch.stack([good, wrong])
+    with pytest.raises(ValueError, match=r"^first should have a diagonal of zeros"):
+        pair_cross_barcodes(both, both, [(A, B)], names=("first", "second"))
     with pytest.raises(ValueError, match=r"^second should have a diagonal of zeros"):
-        pair_cross_barcodes(torch.stack([good, wrong, wrong]), [0], [1], names=["first", "second", "third"])
+        pair_cross_barcodes(torch.zeros(2, 3, 3), both, [(A, B)], names=("first", "second"))
 
 
-@pytest.mark.parametrize("reason", ["NOT_FINITE", "NEGATIVE", "DIAGONAL", "ASYMMETRIC"])
+@pytest.mark.parametrize("reason", ["NOT_FINITE", "NEGATIVE", "DIAGONAL", "ASYMMETRIC", "NOT_BELOW"])
 def test_every_reason_has_words(reason):
-    from gan_topdis.persistence import cross_barcode_kernel
+    from gan_topdis.persistence import edge_order_kernel
 
-    words = pairing._refusal("a", getattr(cross_barcode_kernel, reason), cross_barcode_kernel)
-    assert words.startswith("a should ")
+    with pytest.raises(ValueError, match=r"^(a|lower) should "):
+        pairing.refuse(np.array([0, getattr(edge_order_kernel, reason)]), ["b", "a"])

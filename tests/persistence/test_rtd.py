@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from gan_topdis.persistence import cross_barcode, pairwise_distances, rtd
 from gan_topdis.persistence.gudhi_reference import cross_barcode_bars
-from gan_topdis.persistence.pairing import pair_cross_barcodes
+from gan_topdis.persistence.pairing import MINIMUM, A, B, pair_cross_barcodes
 
 # Sums of up to some hundred float64 lengths of order 1, in another order
 SUMS = {"rtol": 1e-12, "atol": 1e-12}
@@ -158,14 +158,13 @@ def immovable_rtd(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     In both minimum terms a death in the bottom block is read from the second cloud, not from min(a, b).
     """
     low, high = torch.minimum(a, b), torch.maximum(a, b)
-    stack = torch.stack([a, b, low, high])
-    found = pair_cross_barcodes(stack, [2, 2, 1, 0], [0, 1, 3, 3], names=[None] * 4)
-    size = a.numel()
-    death = found.death.clone()
-    bottom = death[:2] // size == 2
-    death[:2] = torch.where(bottom & (death[:2] != found.birth[:2]), size + death[:2] % size, death[:2])
-    entries = stack.reshape(-1)
-    return (entries[death] - entries[found.birth]).sum() / 2
+    total = cross_barcode(a, high).lengths.sum() + cross_barcode(b, high).lengths.sum()
+    found = pair_cross_barcodes(a[None], b[None], [(MINIMUM, A), (MINIMUM, B)], names=("a", "b"))
+    for t, upper in enumerate((a, b)):
+        birth, death, in_upper = found.birth[0, t], found.death[0, t], found.death_in_upper[0, t]
+        deaths = torch.where(in_upper, upper.flatten()[death], b.flatten()[death])
+        total = total + (deaths - low.flatten()[birth]).sum()
+    return total / 2
 
 
 def disagreement_with_gudhi(value, a: torch.Tensor, b: torch.Tensor) -> tuple[float, float]:
