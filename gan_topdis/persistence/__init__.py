@@ -1,7 +1,17 @@
 """From distance matrices to bars. Knows nothing of networks."""
 
 from gan_topdis.persistence.cross_barcode import Bars, cross_barcode
+from gan_topdis.persistence.diagram import PersistenceDiagram
 from gan_topdis.persistence.distances import pairwise_distances
 from gan_topdis.persistence.rtd import rtd
+from gan_topdis.persistence.vietoris_rips import vietoris_rips, vietoris_rips_batch
 
-__all__ = ["Bars", "cross_barcode", "pairwise_distances", "rtd"]
+__all__ = [
+    "Bars",
+    "PersistenceDiagram",
+    "cross_barcode",
+    "pairwise_distances",
+    "rtd",
+    "vietoris_rips",
+    "vietoris_rips_batch",
+]

@@ -137,6 +137,13 @@ def refuse(reasons: np.ndarray, names: Sequence[str]) -> None:
     )
 
 
+def refuse_wrong_matrix(distances: np.ndarray, name: str) -> None:
+    """Raise where one float32 or float64 (n, n) matrix is no distance matrix."""
+    from gan_topdis.persistence.edge_order_kernel import inspect_matrix
+
+    refuse(np.array([inspect_matrix(distances)]), [name])
+
+
 def _kernels(dtype: np.dtype) -> ModuleType:
     def first_calls(kernel: ModuleType) -> None:
         two_points = np.zeros((1, 2, 2), dtype)
