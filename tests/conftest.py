@@ -19,7 +19,9 @@ from needs_data import is_required, locate
 CHECKED_MODULES = (
     "gan_topdis.persistence.cross_barcode",
     "gan_topdis.persistence.distances",
+    "gan_topdis.persistence.h0",
     "gan_topdis.persistence.rtd",
+    "gan_topdis.losses.connectivity",
     "gan_topdis.losses.quantile_shift",
     "gan_topdis.losses.rtd_loss",
 )

@@ -14,6 +14,9 @@ SIGNATURES = {
     "gan_topdis.persistence:pairwise_distances": "(points, p=2.0)",
     "gan_topdis.persistence:cross_barcode": "(lower, upper)",
     "gan_topdis.persistence:rtd": "(a, b, *, sides='minmax', symmetric=True, power=1)",
+    "gan_topdis.persistence:h0_deaths": "(distances)",
+    "gan_topdis.losses:ConnectivityLoss": "(eta=2.0, branches=1, over_branches='mean')",
+    "gan_topdis.losses:ConnectivityLoss.forward": "(self, codes)",
     "gan_topdis.losses:RTDLoss": "(sides='minmax', symmetric=True, power=1, normalize='quantile')",
     "gan_topdis.losses:RTDLoss.forward": "(self, x, y)",
     "gan_topdis.generators:load_generator": (

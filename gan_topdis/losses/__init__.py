@@ -1,5 +1,6 @@
 """Loss modules over the persistence backend."""
 
+from gan_topdis.losses.connectivity import ConnectivityLoss
 from gan_topdis.losses.rtd_loss import RTDLoss
 
-__all__ = ["RTDLoss"]
+__all__ = ["ConnectivityLoss", "RTDLoss"]

@@ -3,6 +3,7 @@
 from gan_topdis.persistence.cross_barcode import Bars, cross_barcode
 from gan_topdis.persistence.diagram import PersistenceDiagram
 from gan_topdis.persistence.distances import pairwise_distances
+from gan_topdis.persistence.h0 import h0_deaths
 from gan_topdis.persistence.rtd import rtd
 from gan_topdis.persistence.vietoris_rips import vietoris_rips, vietoris_rips_batch
 
@@ -10,6 +11,7 @@ __all__ = [
     "Bars",
     "PersistenceDiagram",
     "cross_barcode",
+    "h0_deaths",
     "pairwise_distances",
     "rtd",
     "vietoris_rips",

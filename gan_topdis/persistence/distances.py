@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from types import ModuleType
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.threads import for_each, thread_count
 
 
 def pairwise_distances(points: Float[Tensor, "*batch n d"], p: float = 2.0) -> Float[Tensor, "*batch n n"]:
@@ -38,6 +44,9 @@ def pairwise_distances(points: Float[Tensor, "*batch n d"], p: float = 2.0) -> F
         distances: Tensor = _EuclideanDistances.apply(points)
         return distances
     if p in (1.0, math.inf):
+        if points.device.type == "cpu" and points.dtype in (torch.float32, torch.float64):
+            distances = _CompiledDistances.apply(points, p == math.inf)
+            return distances
         return torch.cdist(points, points, p=p, compute_mode="donot_use_mm_for_euclid_dist")
     raise ValueError(f"p should be 1, 2 or inf, got {p}")
 
@@ -65,3 +74,59 @@ class _EuclideanDistances(torch.autograd.Function):
         centred = points - points.mean(dim=-2, keepdim=True)
         result: Tensor = weights.sum(dim=-1, keepdim=True) * centred - weights @ centred
         return result
+
+
+class _CompiledDistances(torch.autograd.Function):
+    """l1 distances, or maximum distances if `largest`, by the CPU kernels in both directions."""
+
+    @staticmethod
+    def forward(ctx, points: Tensor, largest: bool) -> Tensor:  # type: ignore[no-untyped-def]
+        clouds = points.detach().contiguous()
+        n, d = points.shape[-2:]
+        distances = points.new_zeros(*points.shape[:-1], n)
+        if distances.numel() and d:
+            values, rows = clouds.view(-1, n, d).numpy(), distances.view(-1, n, n).numpy()
+            fill = _kernels(values.dtype).fill_distances
+            _share_rows(len(values) * n, n * d, lambda first, last: fill(values, largest, first, last, rows))
+        ctx.largest = largest
+        ctx.save_for_backward(clouds, distances)
+        return distances
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
+        clouds, distances = ctx.saved_tensors
+        result = torch.zeros_like(clouds)
+        if result.numel():
+            n, d = clouds.shape[-2:]
+            both = gradient + gradient.mT
+            values, lengths, weights, rows = (
+                tensor.contiguous().view(-1, n, width).numpy()
+                for tensor, width in ((clouds, d), (distances, n), (both, n), (result, d))
+            )
+            fill = _kernels(values.dtype).fill_gradients
+            _share_rows(
+                len(values) * n,
+                n * d,
+                lambda first, last: fill(values, lengths, weights, ctx.largest, first, last, rows),
+            )
+        return result, None
+
+
+def _share_rows(rows: int, cost: int, task: Callable[[int, int], None]) -> None:
+    """Run task(first, last) on equal shares of rows, one a thread; no row depends on the shares."""
+    shares = max(1, min(rows, thread_count(1 + rows * cost // SMALLEST_SHARE)))
+    for_each(shares, lambda s: task(rows * s // shares, rows * (s + 1) // shares), threads=shares)
+
+
+SMALLEST_SHARE = 500_000
+"""Coordinate differences below which waking another thread costs more than it saves."""
+
+
+def _kernels(dtype: np.dtype) -> ModuleType:
+    def first_calls(kernel: ModuleType) -> None:
+        one = np.zeros((1, 1, 1), dtype)
+        kernel.fill_distances(one, False, 0, 1, one.copy())
+        kernel.fill_gradients(one, one, one, False, 0, 1, one.copy())
+
+    return load_kernels("gan_topdis.persistence.distances_kernel", first_calls, variant=dtype.name)
