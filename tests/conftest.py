@@ -13,6 +13,10 @@ import pytest
 import torch
 from needs_data import is_required, locate
 
+# Triton reads this when a kernel is defined: without a GPU, tests run the kernels in its interpreter
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # Annotations are checked in the modules that users call. Not in `pairing`, whose inner functions
 # would be decorated anew on every call, nor in the kernels, which numba has to see undecorated.
 # The hook has to be in place before anything imports these modules.
@@ -21,6 +25,7 @@ CHECKED_MODULES = (
     "gan_topdis.persistence.distances",
     "gan_topdis.persistence.h0",
     "gan_topdis.persistence.rtd",
+    "gan_topdis.persistence.torchph_functions",
     "gan_topdis.losses.connectivity",
     "gan_topdis.losses.quantile_shift",
     "gan_topdis.losses.rtd_loss",

@@ -24,11 +24,14 @@ HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "gudhi": ("persistence/gudhi_reference.py",),
     "numba": ("*_kernel.py",),
+    "triton": ("*_triton.py",),
     "click": ("cli/*.py", "__main__.py"),
     "PIL": ("report/*.py",),
     "jinja2": ("report/*.py",),
     "third_party": ("generators/stylegan2_ada.py",),
 }
+# Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
+BROUGHT_BY_TORCH = {"triton"}
 MAX_LINES = 400
 # Where the name to install and the name to import differ
 IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
@@ -126,6 +129,7 @@ def wrong_owners(sources: Sources) -> list[str]:
 def undeclared_imports(sources: Sources, dependencies: set[str]) -> list[str]:
     """Imports that are neither ours, nor Python's, nor declared in setup.cfg."""
     known = {"gan_topdis", "third_party", "__future__", *sys.stdlib_module_names, *dependencies}
+    known |= BROUGHT_BY_TORCH
     return [
         f"{path}:{line}: {module.split('.')[0]} is not in install_requires"
         for path, source in sources.items()

@@ -131,6 +131,7 @@ def test_an_import_from_below_is_allowed(path, source):
     [
         ("gan_topdis/persistence/rtd.py", "def f():\n    import gudhi", "gudhi"),
         ("gan_topdis/persistence/rtd.py", "from numba import njit", "numba"),
+        ("gan_topdis/persistence/h0_kernel.py", "import triton.language as tl", "triton"),
         ("gan_topdis/run/record.py", "import click", "click"),
         ("gan_topdis/cli/traverse.py", "import PIL.Image", "PIL"),
         ("gan_topdis/cli/report.py", "from jinja2 import Environment", "jinja2"),
@@ -152,6 +153,7 @@ def test_a_heavy_import_elsewhere_is_found(path, source, owner):
     [
         ("gan_topdis/persistence/gudhi_reference.py", "import gudhi"),
         ("gan_topdis/persistence/other_kernel.py", "import numba"),
+        ("gan_topdis/persistence/other_triton.py", "import triton"),
         ("gan_topdis/cli/discover.py", "import click"),
         ("gan_topdis/generators/stylegan2_ada.py", "import third_party.stylegan2_ada_pytorch"),
     ],
@@ -244,4 +246,4 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_kernels_and_references_are_loaded_when_used():
     loaded = loaded_by("import gan_topdis.losses, gan_topdis.persistence")
     assert "torch" in loaded
-    assert not loaded & {"numba", "gudhi", "click", "PIL", "jinja2", "third_party"}
+    assert not loaded & {"numba", "triton", "gudhi", "click", "PIL", "jinja2", "third_party"}
