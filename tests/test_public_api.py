@@ -15,6 +15,8 @@ SIGNATURES = {
     "gan_topdis.persistence:cross_barcode": "(lower, upper)",
     "gan_topdis.persistence:rtd": "(a, b, *, sides='minmax', symmetric=True, power=1)",
     "gan_topdis.persistence:h0_deaths": "(distances)",
+    "gan_topdis.persistence:vr_persistence": "(distance_matrix, max_dimension, max_ball_diameter=0.0)",
+    "gan_topdis.persistence:vr_persistence_l1": "(points, max_dimension, max_ball_diameter=0.0)",
     "gan_topdis.losses:ConnectivityLoss": "(eta=2.0, branches=1, over_branches='mean')",
     "gan_topdis.losses:ConnectivityLoss.forward": "(self, codes)",
     "gan_topdis.losses:RTDLoss": "(sides='minmax', symmetric=True, power=1, normalize='quantile')",

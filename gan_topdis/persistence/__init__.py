@@ -5,6 +5,7 @@ from gan_topdis.persistence.diagram import PersistenceDiagram
 from gan_topdis.persistence.distances import pairwise_distances
 from gan_topdis.persistence.h0 import h0_deaths
 from gan_topdis.persistence.rtd import rtd
+from gan_topdis.persistence.torchph_functions import vr_persistence, vr_persistence_l1
 from gan_topdis.persistence.vietoris_rips import vietoris_rips, vietoris_rips_batch
 
 __all__ = [
@@ -16,4 +17,6 @@ __all__ = [
     "rtd",
     "vietoris_rips",
     "vietoris_rips_batch",
+    "vr_persistence",
+    "vr_persistence_l1",
 ]
