@@ -10,7 +10,7 @@ from gan_topdis.persistence import h0, pairwise_distances
 
 pytest.importorskip("triton")
 
-from gan_topdis.persistence.h0_triton import tree_edges  # noqa: E402  needs Triton
+from gan_topdis.persistence.h0_triton import tree_edges
 
 pytestmark = pytest.mark.parametrize("device", DEVICES)
 
