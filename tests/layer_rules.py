@@ -28,7 +28,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "click": ("cli/*.py", "__main__.py"),
     "PIL": ("report/*.py",),
     "jinja2": ("report/*.py",),
-    "third_party": ("generators/stylegan2_ada.py",),
+    "third_party": ("generators/stylegan2_*.py",),
 }
 # Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
 BROUGHT_BY_TORCH = {"triton"}

@@ -25,14 +25,19 @@ from gan_topdis.generators.persistent_record import (
 )
 from gan_topdis.generators.protocol import Generator
 from gan_topdis.generators.safe_pickle import Dictionary, Value
-from gan_topdis.generators.stylegan2_ada import generator_from_record
+from gan_topdis.generators.safetensors_file import NamedTensors
+from gan_topdis.generators.stylegan2_file import SETTINGS_KEY, stylegan2_from_file
+from gan_topdis.generators.stylegan2_record import generator_from_record
 from gan_topdis.generators.torch_storage import StoredTensor
 from gan_topdis.generators.unknown_global import Stub, UnknownGlobal
 
 ENTRY_POINT_GROUP = "gan_topdis.generators"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # name to "module:class"; imported when asked for
-BUILT_IN = {"scenes": "gan_topdis.generators.scenes:ScenesGenerator"}
+BUILT_IN = {
+    "scenes": "gan_topdis.generators.scenes:ScenesGenerator",
+    "demo": "gan_topdis.generators.demo:load_demo",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +56,11 @@ def load_generator(
 
     Args:
         source: one of
-            a path: StyleGAN2-ADA network pickle; state dict of a DCGAN or MLP generator (`torch.save`,
-            safetensors); a wheel or zip that holds one such file, or `FILE::MEMBER` of several;
-            a name: `scenes`, or an entry point of the group `gan_topdis.generators`, which is a callable that
-            takes `device` (a torch.device) as keyword and returns a `Generator`;
+            a path: StyleGAN2-ADA network pickle; a StyleGAN2 trained with this package (safetensors); state
+            dict of a DCGAN or MLP generator (`torch.save`, safetensors); a wheel or zip that holds one such
+            file, or `FILE::MEMBER` of several;
+            a name: `scenes`, `demo`, or an entry point of the group `gan_topdis.generators`, which is a
+            callable that takes `device` (a torch.device) as keyword and returns a `Generator`;
             a live module with `mapping` and `synthesis`, or a `Generator`, which is returned as it is.
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:N`, `mps`.
         trust_pickle: unpickle the file natively, which RUNS CODE FROM THE FILE.
@@ -165,6 +171,8 @@ def _from_value(value: Value, name: str, device: torch.device) -> Generator:
     _refuse_tensorflow(value)
     if isinstance(value, PersistentRecord):
         return generator_from_record(value, name=name, device=device)
+    if isinstance(value, NamedTensors) and SETTINGS_KEY in value.metadata:
+        return stylegan2_from_file(value, name=name, device=device)
     if isinstance(value, Dictionary):
         ema, raw = value.get("G_ema"), value.get("G")
         if isinstance(ema, PersistentRecord):

@@ -41,7 +41,15 @@ def is_safetensors(head: bytes) -> bool:
     return len(head) > 9 and 2 <= int.from_bytes(head[:8], "little") <= MAX_HEADER_BYTES and head[8:9] == b"{"
 
 
-def read_safetensors(reader: BoundedReader) -> Dictionary:
+class NamedTensors(Dictionary):
+    """Tensors by name, and the strings that the file says about them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.metadata: dict[str, str] = {}
+
+
+def read_safetensors(reader: BoundedReader) -> NamedTensors:
     """Tensors by name.
 
     Raises:
@@ -50,10 +58,11 @@ def read_safetensors(reader: BoundedReader) -> Dictionary:
     text = reader.read(int.from_bytes(reader.read(8), "little"))
     try:
         header = json.loads(text)
-        tensors = Dictionary()
+        tensors = NamedTensors()
         data = reader.read(reader.remaining())
         for name, entry in header.items():
             if name == "__metadata__":
+                tensors.metadata = {str(key): str(value) for key, value in entry.items()}
                 continue
             code, shape = DATA_TYPES[entry["dtype"]], tuple(entry["shape"])
             begin, end = entry["data_offsets"]
