@@ -83,7 +83,7 @@ class _CompiledDistances(torch.autograd.Function):
     def forward(ctx, points: Tensor, largest: bool) -> Tensor:  # type: ignore[no-untyped-def]
         clouds = points.detach().contiguous()
         n, d = points.shape[-2:]
-        distances = points.new_zeros(*points.shape[:-1], n)
+        distances = (points.new_empty if d else points.new_zeros)(*points.shape[:-1], n)
         if distances.numel() and d:
             values, rows = clouds.view(-1, n, d).numpy(), distances.view(-1, n, n).numpy()
             fill = _kernels(values.dtype).fill_distances
@@ -96,13 +96,12 @@ class _CompiledDistances(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         clouds, distances = ctx.saved_tensors
-        result = torch.zeros_like(clouds)
+        result = torch.empty_like(clouds)
         if result.numel():
             n, d = clouds.shape[-2:]
-            both = gradient + gradient.mT
             values, lengths, weights, rows = (
                 tensor.contiguous().view(-1, n, width).numpy()
-                for tensor, width in ((clouds, d), (distances, n), (both, n), (result, d))
+                for tensor, width in ((clouds, d), (distances, n), (gradient, n), (result, d))
             )
             fill = _kernels(values.dtype).fill_gradients
             _share_rows(

@@ -41,56 +41,92 @@ def fill_distances(points, largest, first, last, distances):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_gradients(points, distances, weights, largest, first, last, result):  # type: ignore[no-untyped-def]
+def fill_gradients(points, distances, gradient, largest, first, last, result):  # type: ignore[no-untyped-def]
     """Gradients at points first .. last - 1, counted through the batch.
 
     Args:
         points: (b, n, d).
         distances: (b, n, n), from `fill_distances`; read if `largest`.
-        weights: (b, n, n), symmetric: the gradient at entry (i, j) plus that at (j, i).
+        gradient: (b, n, n), with respect to the distances.
         result: (b, n, d), rows overwritten.
     """
     n, d = points.shape[1:]
     columns, sums = np.empty((d, n), points.dtype), np.empty((d, n), points.dtype)
-    present = np.empty(n, np.int64)
-    none = weights.dtype.type(0)
+    places = np.empty(n * n // 8, np.int64)
+    weights = np.empty((16, n), gradient.dtype)
     while first < last:
         item, start = divmod(first, n)
-        size = min(n - start, last - first)
-        first += size
+        stop = min(n, start + last - first)
+        first += stop - start
         _turn(points[item], columns)
-        here = columns[:, start : start + size]
         sums[:] = 0
-        for i in range(n):
-            row = weights[item, i, start : start + size]
-            lengths = distances[item, i, start : start + size]
-            count = 0
-            for j in range(size):
-                present[count] = j
-                count += row[j] != 0
-            if 8 * count < size:  # a row of few entries, as bars and trees leave
-                for k in range(count):
-                    j = present[k]
-                    for c in range(d):
-                        x, y = columns[c, i], here[c, j]
-                        if not largest or abs(x - y) == lengths[j]:
-                            sums[c, j] += row[j] if y > x else -row[j] if y < x else none
+        count = _present(gradient[item], places)
+        if count <= len(places):
+            _add_few(columns, distances[item], gradient[item], largest, places[:count], start, stop, sums)
+        else:
+            _add_all(columns, distances[item], gradient[item], largest, weights, start, stop, sums)
+        for j in range(start, stop):
+            for c in range(d):
+                result[item, j, c] = sums[c, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _present(gradient, places):  # type: ignore[no-untyped-def]
+    """Write the places i * n + j of entries other than 0; their number, or more than there is room for."""
+    count = 0
+    for i in range(gradient.shape[0]):
+        row = gradient[i]
+        for j in range(len(row)):
+            if row[j] != 0:
+                if count == len(places):
+                    return count + 1
+                places[count] = i * len(row) + j
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_few(columns, distances, gradient, largest, places, start, stop, sums):  # type: ignore[no-untyped-def]
+    """Add the gradients of few entries, as bars and trees leave, at points start .. stop - 1."""
+    d, n = columns.shape
+    for place in places:
+        i, j = divmod(place, n)
+        g = gradient[i, j]
+        for c in range(d):
+            x, y = columns[c, i], columns[c, j]
+            if x == y or (largest and abs(x - y) != distances[i, j]):
                 continue
-            for c in range(d):
-                column, total = here[c], sums[c]
-                x = columns[c, i]
-                if largest:
-                    for j in range(size):
-                        y, weight, length = column[j], row[j], lengths[j]
-                        share = weight if abs(x - y) == length else none
-                        total[j] += (share if y > x else none) - (share if y < x else none)
-                else:
-                    for j in range(size):
-                        y, weight = column[j], row[j]
-                        total[j] += (weight if y > x else none) - (weight if y < x else none)
-        for j in range(size):
-            for c in range(d):
-                result[item, start + j, c] = sums[c, j]
+            share = g if x > y else -g
+            if start <= i < stop:
+                sums[c, i] += share
+            if start <= j < stop:
+                sums[c, j] -= share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_all(columns, distances, gradient, largest, weights, start, stop, sums):  # type: ignore[no-untyped-def]
+    """Add the gradients of all entries at points start .. stop - 1."""
+    d, n = columns.shape
+    size = stop - start
+    none = gradient.dtype.type(0)
+    for i in range(n):
+        if i % 16 == 0:  # gradients at (i, j) and (j, i), for so many i as share a cache line at (j, i)
+            for j in range(size):
+                for k in range(min(16, n - i)):
+                    weights[k, j] = gradient[i + k, start + j] + gradient[start + j, i + k]
+        row, lengths = weights[i % 16, :size], distances[i, start:stop]
+        for c in range(d):
+            column, total = columns[c, start:stop], sums[c, start:stop]
+            x = columns[c, i]
+            if largest:
+                for j in range(size):
+                    y, weight, length = column[j], row[j], lengths[j]
+                    share = weight if abs(x - y) == length else none
+                    total[j] += (share if y > x else none) - (share if y < x else none)
+            else:
+                for j in range(size):
+                    y, weight = column[j], row[j]
+                    total[j] += (weight if y > x else none) - (weight if y < x else none)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

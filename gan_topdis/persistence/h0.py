@@ -10,6 +10,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.devices import kernels_for
+from gan_topdis.persistence.distances import pairwise_distances
 from gan_topdis.persistence.pairing import comparable, refuse
 from gan_topdis.persistence.threads import for_each, thread_count
 from gan_topdis.tensors import require_square
@@ -40,28 +42,44 @@ def h0_deaths(distances: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n
     return distances.flatten(-2).gather(-1, tree_edges(distances))
 
 
-def tree_edges(distances: Float[Tensor, "*batch n n"]) -> Int64[Tensor, "*batch n-1"]:
+def tree_edges(
+    distances: Float[Tensor, "*batch n n"], name: str = "distances"
+) -> Int64[Tensor, "*batch n-1"]:
     """Edges of minimum spanning trees as i * n + j, i < j, ascending by (length, i * n + j).
 
-    Args and errors: those of `h0_deaths`. Gradients are not tracked.
+    Computed on the CPU or by Triton, see `devices`; the edges are the same. Gradients are not tracked.
+
+    Args and errors: those of `h0_deaths`, which call the matrix `name`.
     """
     batch, n = distances.shape[:-2], distances.shape[-1]
+    if kernels_for(distances) == "triton" and _are_accepted(distances):
+        from gan_topdis.persistence import h0_triton
+
+        return h0_triton.tree_edges(distances.reshape(batch.numel(), n, n)).reshape(*batch, n - 1)
     values = comparable(distances).reshape(batch.numel(), n, n)
-    codes = _run("trees_of_matrices", values, len(values), n, "distances")
+    codes = _run("trees_of_matrices", values, len(values), n, name)
     return codes.reshape(*batch, n - 1).to(distances.device)
 
 
 def l1_tree_edges(points: Float[Tensor, "n b d"]) -> Int64[Tensor, "b n-1"]:
     """`tree_edges` of b clouds under the l1 distance: point v of cloud k is points[v, k].
 
-    The compiled kernel reads the points, which saves the matrices. It may round distances differently
-    than `pairwise_distances` does, which decides between edges that are equal up to rounding.
+    The kernel of the CPU reads the points, which saves the matrices. Devices add coordinates in another
+    order, which decides between edges that are equal up to rounding.
 
     Raises:
         ValueError: a coordinate, or the distance of two points joined by the tree, is not finite.
     """
+    if kernels_for(points) == "triton":
+        return tree_edges(pairwise_distances(points.detach().transpose(0, 1), p=1.0), "codes")
     n, b, _ = points.shape
     return _run("trees_of_points", comparable(points), b, n, "codes").to(points.device)
+
+
+def _are_accepted(distances: Float[Tensor, "*batch n n"]) -> bool:
+    """Whether all are distance matrices, found on their device; the CPU kernel says what is wrong."""
+    good = distances.isfinite() & (distances >= 0) & (distances == distances.mT)
+    return bool(good.all() & (distances.diagonal(dim1=-2, dim2=-1) == 0).all())
 
 
 def _run(kernel: str, values: np.ndarray, items: int, n: int, name: str) -> Int64[Tensor, "items edges"]:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gan_topdis.persistence import pairwise_distances
+from gan_topdis.persistence import distances, pairwise_distances
 
 INF = math.inf
 NORMS = (1.0, 2.0, INF)
@@ -89,9 +89,21 @@ def test_isometries_and_scaling(p, generator):
     torch.testing.assert_close(pairwise_distances(points + 3, p), distances, rtol=0, atol=1e-14)
 
 
-def test_not_finite_points_are_not_hidden():
-    points = torch.tensor([[0.0], [float("nan")], [1.0]])
-    assert pairwise_distances(points).isnan().tolist()[0] == [False, True, False]
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("place", [0, 1])
+def test_not_finite_points_are_not_hidden(p, place):
+    points = torch.tensor([[0.0, 0], [1, 1], [2, 2]])
+    points[1, place] = float("nan")
+    assert pairwise_distances(points, p).isnan().tolist()[0] == [False, True, False]
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_memory_layout_does_not_matter(p, generator):
+    points = cloud(6, 3, 4, generator=generator)
+    moved, copied = points.transpose(0, 1), points.transpose(0, 1).contiguous()
+    assert torch.equal(pairwise_distances(moved, p), pairwise_distances(copied, p))
+    one = points[0].expand(5, 3, 4)
+    assert torch.equal(pairwise_distances(one, p), pairwise_distances(points[0], p).expand(5, 3, 3))
 
 
 # --- gradient ---
@@ -102,6 +114,63 @@ def test_not_finite_points_are_not_hidden():
 def test_gradcheck(p, shape, generator):
     points = cloud(*shape, generator=generator).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: pairwise_distances(x, p), (points,))
+
+
+def few(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Weights of distances, about two of them in a row, as trees and bars have."""
+    keep = torch.rand(shape, generator=generator) < 2 / shape[-1]
+    return torch.randn(shape, generator=generator, dtype=torch.float64) * keep
+
+
+def every(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("p", [1.0, INF])
+@pytest.mark.parametrize("weights_of", [few, every])
+@pytest.mark.parametrize(("b", "n", "d"), [(3, 40, 5), (1, 97, 2), (2, 33, 1)])
+def test_gradient_of_few_and_of_all_distances(p, weights_of, b, n, d, generator):
+    """By torch from the definition; whole numbers, so that coordinates and largest differences tie too.
+
+    torch's amax divides its gradient among ties, so that p = inf is compared off ties.
+    """
+    points = torch.randint(-4, 5, (b, n, d), generator=generator).double()
+    if p == INF:
+        points = points + cloud(b, n, d, generator=generator)
+    weights = weights_of((b, n, n), generator)
+    ours, theirs = points.clone().requires_grad_(), points.clone().requires_grad_()
+    (pairwise_distances(ours, p) * weights).sum().backward()
+    (by_definition(theirs, p) * weights).sum().backward()
+    # sums of 2 n weights in another order
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-12)
+
+
+def test_gradient_at_ties_of_the_largest_difference():
+    """The sign in every coordinate of largest difference, whether few or all distances have a gradient."""
+    points = torch.tensor([[0.0, 0, 0], [2, -2, 1]] + [[9.0, 9, 9]] * 14, requires_grad=True)
+    for weights in (torch.zeros(16, 16), torch.full((16, 16), 1e-30)):
+        weights[0, 1] = 3
+        points.grad = None
+        (pairwise_distances(points, INF) * weights).sum().backward()
+        torch.testing.assert_close(points.grad[:2], torch.tensor([[-3.0, 3, 0], [3, -3, 0]]))
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("p", [1.0, INF])
+@pytest.mark.parametrize("weights_of", [few, every])
+@pytest.mark.parametrize(("b", "n"), [(1, 41), (3, 20)])
+def test_threads_do_not_matter(p, weights_of, b, n, generator, monkeypatch):
+    points = cloud(b, n, 3, generator=generator).requires_grad_()
+    weights = weights_of((b, n, n), generator)
+    results = []
+    for share in (distances.SMALLEST_SHARE, 1):
+        monkeypatch.setattr(distances, "SMALLEST_SHARE", share)
+        points.grad = None
+        found = pairwise_distances(points, p)
+        (found * weights).sum().backward()
+        results.append((found.detach(), points.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
 
 
 def test_gradcheck_rejects_another_gradient(generator):

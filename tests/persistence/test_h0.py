@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import combinations
+from types import ModuleType
 
 import gudhi
 import numpy as np
@@ -12,6 +14,7 @@ import ripser
 import torch
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+import gan_topdis.persistence
 from gan_topdis.persistence import h0, h0_deaths, pairwise_distances
 from gan_topdis.persistence.h0 import l1_tree_edges, tree_edges
 
@@ -190,6 +193,51 @@ def test_trees_straight_from_points(n, b, d, dtype, generator):
     assert torch.equal(l1_tree_edges(points), tree_edges(distances))
     strided = torch.randint(-3, 4, (b, d, n), generator=generator).to(dtype).permute(2, 0, 1)
     assert torch.equal(l1_tree_edges(strided), l1_tree_edges(strided.contiguous()))
+
+
+# --- devices ---
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Triton is chosen, and stands in by Kruskal; the list holds the shapes it was called with."""
+    calls = []
+
+    def tree_edges_by_kruskal(distances):
+        calls.append(tuple(distances.shape))
+        b, n, _ = distances.shape
+        return torch.tensor([kruskal(matrix) for matrix in distances], dtype=torch.int64).reshape(b, n - 1)
+
+    twin = ModuleType("gan_topdis.persistence.h0_triton")
+    twin.tree_edges = tree_edges_by_kruskal
+    monkeypatch.setitem(sys.modules, twin.__name__, twin)
+    monkeypatch.setattr(gan_topdis.persistence, "h0_triton", twin, raising=False)
+    monkeypatch.setattr(h0, "kernels_for", lambda tensor: "triton")
+    return calls
+
+
+def test_triton_takes_whole_batches(as_on_a_gpu, generator):
+    distances = pairwise_distances(cloud(2, 3, 6, 2, generator=generator))
+    assert tree_edges(distances)[1, 2].tolist() == kruskal(distances[1, 2])
+    assert torch.equal(h0_deaths(distances), distances.flatten(-2).gather(-1, tree_edges(distances)))
+    points = cloud(6, 5, 2, generator=generator)
+    assert l1_tree_edges(points)[4].tolist() == kruskal(pairwise_distances(points[:, 4], p=1.0))
+    assert as_on_a_gpu == [(6, 6, 6)] * 3 + [(5, 6, 6)]
+
+
+def test_refusals_are_the_same_for_triton(as_on_a_gpu):
+    for i, j, value, text in (
+        (1, 2, math.nan, "distances should be finite"),
+        (2, 1, 0.5, "distances should be exactly symmetric"),
+        (2, 2, 0.5, "distances should have a diagonal of zeros"),
+    ):
+        with pytest.raises(ValueError, match=f"^{text}"):
+            h0_deaths(spoiled(i, j, value))
+    with pytest.raises(ValueError, match=r"^distances should hold no negative distance"):
+        h0_deaths(-spoiled(0, 0, 0))
+    with pytest.raises(ValueError, match=r"^codes should be finite"):
+        l1_tree_edges(torch.full((3, 1, 2), math.nan))
+    assert as_on_a_gpu == []
 
 
 # --- gradient ---
