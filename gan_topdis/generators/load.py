@@ -37,6 +37,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BUILT_IN = {
     "scenes": "gan_topdis.generators.scenes:ScenesGenerator",
     "demo": "gan_topdis.generators.demo:load_demo",
+    **{
+        name: f"gan_topdis.generators.analytic.catalogue:{name.replace('-', '_')}"
+        for name in ("sprites", "blobs", "drawn-faces", "street", "waves", "correlated-sprites")
+    },
 }
 
 _log = logging.getLogger(__name__)

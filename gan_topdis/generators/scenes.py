@@ -77,9 +77,13 @@ class ScenesGenerator(Generator):
     def _map(self, z: Tensor, c: Tensor | None) -> Tensor:
         return z[:, None]
 
-    def _synthesize(self, ws: Tensor, noise_mode: str) -> Tensor:
+    def factors(self, ws: Float[Tensor, "n 1 d"]) -> Float[Tensor, "n 6"]:
+        """True factors of latents, each uniform in [0, 1] over standard normal latents."""
         # Gaussian coordinates become uniform factors through their own distribution function
-        return render(torch.special.ndtr(ws[:, 0].float() @ self._axes.T), self.resolution[0])
+        return torch.special.ndtr(ws[:, 0].float() @ self._axes.T)
+
+    def _synthesize(self, ws: Tensor, noise_mode: str) -> Tensor:
+        return render(self.factors(ws), self.resolution[0])
 
     def truncation_centre(self) -> Tensor:
         return torch.zeros(self.w_dim, device=self.device)

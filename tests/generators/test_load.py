@@ -153,7 +153,7 @@ def test_registered_name(monkeypatch):
     monkeypatch.setattr(load_module, "entry_points", entry_points)
     generator = load_generator("toy", device="cpu")
     assert isinstance(generator, Generator)
-    assert load_module.names() == ["scenes", "demo", "broken", "toy"]
+    assert load_module.names() == [*load_module.BUILT_IN, "broken", "toy"]
     with pytest.raises(TypeError, match=r"'broken' .* should return a .*Generator, got int"):
         load_generator("broken", device="cpu")
 
