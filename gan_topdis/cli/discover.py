@@ -20,7 +20,7 @@ from gan_topdis.cli.options import (
     setting,
 )
 from gan_topdis.config import DiscoverConfig, as_mapping, to_yaml
-from gan_topdis.config.ranges import METHODS
+from gan_topdis.config.ranges import METHODS, STARTING_METHODS
 
 if TYPE_CHECKING:  # importing them would import torch
     import numpy as np
@@ -44,7 +44,12 @@ those that may change between a run and its continuation."""
 @run_options()
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in --outdir, if there is one.")
 @setting(DiscoverConfig, "count", type=click.IntRange(min=1), metavar="COUNT", help="Directions to find.")
-@setting(DiscoverConfig, "method", type=click.Choice(METHODS), help="How; all but topdis are baselines.")
+@setting(
+    DiscoverConfig,
+    "method",
+    type=click.Choice(METHODS),
+    help="How; the first three search, the others are baselines.",
+)
 @setting(DiscoverConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Of the search.")
 @setting(
     DiscoverConfig,
@@ -101,6 +106,48 @@ those that may change between a run and its continuation."""
     type=click.IntRange(min=8),
     metavar="PICTURES",
     help="Pictures by which directions are scored.",
+)
+@setting(
+    DiscoverConfig,
+    "warm_start",
+    type=click.Choice(STARTING_METHODS),
+    help="Let the search start from this baseline's directions as well.",
+)
+@setting(
+    DiscoverConfig,
+    "feature_layer",
+    metavar="LAYER",
+    help="Where pictures are compared: pixels, or a layer such as b64 or layer2.",
+)
+@setting(
+    DiscoverConfig,
+    "ppm_weight",
+    type=click.FloatRange(min=0),
+    metavar="WEIGHT",
+    help="Keep the topology of moved pictures near that of unmoved ones; 0: do not.",
+)
+@setting(
+    DiscoverConfig,
+    "temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="PSI",
+    help="Truncation psi of the pictures the search compares.",
+)
+@setting(
+    DiscoverConfig,
+    "patience",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    default_text="never",
+    help="End a descent after so many steps without progress.",
+)
+@setting(
+    DiscoverConfig,
+    "probes",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    default_text="by latent size",
+    help="Gradients behind the space searched; fewer are faster and rougher.",
 )
 @picture_options(DiscoverConfig)
 @click.pass_context

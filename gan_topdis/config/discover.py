@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from gan_topdis.config.ranges import (
     METHODS,
+    STARTING_METHODS,
+    require_above,
     require_at_least,
     require_one_of,
     require_picture_settings,
@@ -20,6 +22,12 @@ SEARCH_OPTIONS = {
     "subspace": "subspace",
     "evaluation_points": "evaluation_points",
     "max_batch": "max_batch",
+    "warm_start": "warm_start",
+    "feature_layer": "feature_layer",
+    "ppm_weight": "ppm_weight",
+    "temperature": "temperature",
+    "patience": "patience",
+    "probes": "probes",
 }
 """Settings that are options of `gan_topdis.directions.discover`, and their names there."""
 
@@ -43,6 +51,12 @@ class DiscoverConfig:
         subspace: largest dimension of the space that is searched.
         evaluation_points: latents in the cloud that scores directions.
         max_batch: images synthesized at a time; by the resolution when None.
+        warm_start: a baseline from whose directions the search starts as well; none when None.
+        feature_layer: where pictures are compared: `pixels`, or a layer of the network.
+        ppm_weight: of the regulariser that keeps the topology of the moved cloud near the unmoved one's.
+        temperature: truncation of the latents of the search; 1 is none.
+        patience: steps without progress after which a descent ends; never when None.
+        probes: gradients behind the space that is searched; by the latent dimension when None.
         seeds: pictures shown; the search draws its own.
         trunc, trunc_cutoff, noise_mode: of the pictures shown.
         max_strength: of the pictures shown, standard deviations of the latent.
@@ -65,6 +79,12 @@ class DiscoverConfig:
     subspace: int = 16
     evaluation_points: int = 192
     max_batch: int | None = None
+    warm_start: str | None = None
+    feature_layer: str = "pixels"
+    ppm_weight: float = 0.0
+    temperature: float = 1.0
+    patience: int | None = None
+    probes: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3)
     trunc: float = 1.0
     trunc_cutoff: int | None = None
@@ -86,9 +106,16 @@ class DiscoverConfig:
             ("feature-size", self.feature_size, 1),
             ("subspace", self.subspace, 1),
             ("evaluation-points", self.evaluation_points, 8),
+            ("ppm-weight", self.ppm_weight, 0),
+            ("patience", self.patience, 1),
+            ("probes", self.probes, 1),
         ):
-            require_at_least(option, value, least)
+            if value is not None:
+                require_at_least(option, value, least)
+        require_above("temperature", self.temperature, 0)
         require_one_of("method", self.method, METHODS)
+        if self.warm_start is not None:
+            require_one_of("warm-start", self.warm_start, STARTING_METHODS)
         require_picture_settings(
             seeds=self.seeds,
             trunc=self.trunc,
@@ -101,6 +128,6 @@ class DiscoverConfig:
             device=self.device,
         )
 
-    def search_options(self) -> dict[str, int | None]:
+    def search_options(self) -> dict[str, int | float | str | None]:
         """Options of `gan_topdis.directions.discover`."""
         return {theirs: getattr(self, ours) for ours, theirs in SEARCH_OPTIONS.items()}

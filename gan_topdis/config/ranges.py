@@ -8,7 +8,17 @@ from collections.abc import Sequence
 # Spelled out here, since the modules that own them import torch; tests hold them equal.
 NOISE_MODES = ("const", "random", "none")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-METHODS = ("topdis", "jacobian", "random")
+METHODS = (
+    "topdis",
+    "topdis-plain",
+    "topdis-joint",
+    "ganspace",
+    "ganspace-features",
+    "sefa",
+    "jacobian",
+    "random",
+)
+STARTING_METHODS = ("ganspace", "ganspace-features", "sefa", "jacobian", "random")
 MEDIA = ("png", "gif")
 
 

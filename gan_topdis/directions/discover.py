@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import gan_topdis
 from gan_topdis.directions.informative_subspace import effect_chunks, informative_subspace, mean_effect
-from gan_topdis.directions.jacobian import jacobian_directions
 from gan_topdis.directions.latent_samples import LatentSampler
+from gan_topdis.directions.options import TopDisOptions
 from gan_topdis.directions.progress import Progress, ProgressCallback
-from gan_topdis.directions.random_directions import random_orthonormal, random_unit
+from gan_topdis.directions.random_directions import random_unit
+from gan_topdis.directions.ranking import SCORE_NAME, canonical, continue_from, ranked, versions
+from gan_topdis.directions.registry import METHODS, methods
 from gan_topdis.directions.result import Directions
+from gan_topdis.directions.search import BASELINE, EFFECT, EVALUATION, STATISTICS, Search
 from gan_topdis.directions.shift_objective import ShiftCost, ShiftObjective
-from gan_topdis.directions.topdis import TopDisOptions, second_pass, topdis_directions
 from gan_topdis.generators import Generator
 from gan_topdis.seeding import seeded_generator
+
+__all__ = ["SCORE_NAME", "discover", "methods"]
 
 STATISTICS_SAMPLES = 10_000
 EFFECT_IMAGES = 128
 RANDOM_DIRECTIONS = 16
 """Random directions of the same subspace, scored like the rest, behind `rtd_to_random`."""
-METHODS = ("topdis", "jacobian", "random")
-SCORE_NAME = "distortion"
-
-_STATISTICS, _EFFECT, _EVALUATION, _SEARCH, _BASELINE = range(5)  # purposes of random generators
-
-
-def methods() -> tuple[str, ...]:
-    """Names that `discover` takes as `method`."""
-    return METHODS
+COMPARED_WITH = "jacobian"
+"""The baseline whose gain is reported where no warm start names another; it costs no search."""
 
 
 def discover(
@@ -56,7 +51,8 @@ def discover(
     Args:
         generator: from `load_generator` or `from_callable`; it is not changed.
         count: how many directions.
-        method: `topdis`, or a baseline: `jacobian`, `random`.
+        method: one of `methods()`: `topdis`; its variants `topdis-plain` and `topdis-joint`; the baselines
+            `ganspace`, `ganspace-features`, `sefa`, `jacobian`, `random`.
         seed: the same seed gives the same directions on CPU.
         class_index: class of all samples; needed for a conditional generator.
         layers: bool (num_ws,), positions of ws that directions move; all when None.
@@ -68,15 +64,18 @@ def discover(
         options: of `TopDisOptions`.
 
     Returns:
-        `Directions` with orthonormal rows, lowest distortion first. `scores` is the distortion of
-        `shift_objective`, dimensionless; `table` holds `rtd_to_random` (the score over the geometric
-        mean score of random directions), `displacement` (visible change by the shift, as a share of
-        the median distance between pictures), `consistency` (mean cosine between the changes of
-        different pictures), `found_at` (order of discovery).
+        `Directions` with unit rows, lowest distortion first; orthonormal but for `ganspace-features`.
+        `scores` is the distortion of `shift_objective`, dimensionless; `table` holds `rtd_to_random` (the
+        score over the geometric mean score of random directions), `displacement` (visible change by the
+        shift, as a share of the median distance between pictures), `consistency` (mean cosine between the
+        changes of different pictures), `found_at` (order of discovery). `meta["gain"]` compares the result
+        with random directions and with a baseline: by how much the mean logarithm of the distortion is
+        lower.
 
     Raises:
         ValueError: unknown method or option, a missing class, more directions than the generator has
-            informative ones, or `found` of other settings.
+            informative ones, a method or feature layer that the generator has not, or `found` of other
+            settings.
     """
     with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
         return _discover(
@@ -105,8 +104,13 @@ def _discover(
     found: Directions | None,
     settings: TopDisOptions,
 ) -> Directions:
+    way = METHODS[method]
+    reference = settings.warm_start or COMPARED_WITH
     mask = _layer_mask(generator, layers)
     generator.label(class_index, 1)  # refuses a missing or wrong class before any work
+    for needed in (way.require, METHODS[reference].require):
+        if needed is not None:
+            needed(generator)
     fingerprint = {
         "generator": generator.description(),
         "method": method,
@@ -116,103 +120,118 @@ def _discover(
         "layers": mask.tolist(),
         "options": {name: value for name, value in asdict(settings).items() if name != "max_batch"},
     }
-    vectors = _continue_from(found, fingerprint, generator)
+    vectors = continue_from(found, fingerprint, generator)
     if found is not None and found.meta.get("complete"):
         return found
 
     max_batch = settings.max_batch or generator.images_at_once
-    effect_steps = effect_chunks(EFFECT_IMAGES, max_batch)
-    first_steps = settings.steps * (count - len(vectors)) if method == "topdis" else 0
-    second_steps = settings.second_steps * count if method == "topdis" and count > 1 else 0
-    ticks = _Ticks(on_progress, total=effect_steps + 1 + first_steps + second_steps)
+    ticks = _Ticks(
+        on_progress,
+        total=effect_chunks(EFFECT_IMAGES, max_batch)
+        + 1
+        + METHODS[reference].steps(settings, generator, count)
+        + way.steps(settings, generator, count - len(vectors))
+        + way.refine_steps(settings, generator, count),
+    )
     sampler = LatentSampler(
         generator,
         layers=mask,
         class_index=class_index,
         feature_size=settings.feature_size,
         max_batch=max_batch,
+        feature_layer=settings.feature_layer,
+        temperature=settings.temperature,
     )
-    ticks.stage = "subspace"
-    statistics = sampler.statistics(STATISTICS_SAMPLES, seeded_generator(seed, _STATISTICS))
-    effect = mean_effect(sampler, seeded_generator(seed, _EFFECT), images=EFFECT_IMAGES, on_step=ticks.tick)
-    subspace = informative_subspace(effect, statistics, settings.subspace)
-    if count > len(subspace.basis):
+    search = _prepared(sampler, settings, seed, count, ticks)
+    if way.in_subspace and count > len(search.subspace.basis):
         raise ValueError(
-            f"count should be at most {len(subspace.basis)}: the informative subspace of {generator.name} "
-            f"has no more dimensions (--subspace {settings.subspace}), got {count}"
+            f"count should be at most {len(search.subspace.basis)}: the informative subspace of "
+            f"{generator.name} has no more dimensions (--subspace {settings.subspace}), got {count}"
         )
-    objective = ShiftObjective(sampler, statistics)
-    evaluation = objective.cloud(settings.evaluation_points, seeded_generator(seed, _EVALUATION))
-
-    def cost(candidates: Tensor) -> ShiftCost:
-        return objective.evaluate(evaluation, candidates, settings.evaluation_points).cpu()
 
     ticks.stage = "scoring"
-    baseline = cost(random_unit(subspace.basis, RANDOM_DIRECTIONS, seeded_generator(seed, _BASELINE)))
+    baseline = search.evaluate(
+        random_unit(search.subspace.basis, RANDOM_DIRECTIONS, search.rng(BASELINE))
+    ).cpu()
+    compared = torch.stack([*METHODS[reference].find(search, vectors[:0])]).to(generator.device)
+    compared_cost = search.evaluate(compared).cpu()
+    if settings.warm_start is not None:
+        search = replace(search, starts=compared)
     ticks.tick()
+    typical = float(baseline.log_distortion.mean().exp())
     provenance = {
         **fingerprint,
-        "subspace": {"dimension": len(subspace.basis), "share_of_effect": subspace.share},
+        "subspace": {"dimension": len(search.subspace.basis), "share_of_effect": search.subspace.share},
         "random_baseline": {
             "count": RANDOM_DIRECTIONS,
             "mean": float(baseline.log_distortion.exp().mean()),
             "std": float(baseline.log_distortion.exp().std()),
-            "geometric_mean": float(baseline.log_distortion.mean().exp()),
+            "geometric_mean": typical,
         },
-        "versions": {
-            "gan_topdis": gan_topdis.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "statistics_samples": search.statistics.samples,
+        "versions": versions(),
     }
-
-    def candidates() -> Iterator[Tensor]:
-        if method == "topdis":
-            start = vectors.to(generator.device)
-            yield from topdis_directions(
-                objective,
-                subspace,
-                evaluation,
-                count=count,
-                options=settings,
-                seed=seed,
-                found=start,
-                on_step=ticks.tick,
-            )
-        elif method == "jacobian":
-            yield from jacobian_directions(subspace, count)[len(vectors) :]
-        else:
-            rng = seeded_generator(seed, _SEARCH)
-            yield from random_orthonormal(subspace.basis, count, rng)[len(vectors) :]
-
     rows = list(vectors)
-    costs = [cost(row[None]) for row in rows]
+    costs = [search.evaluate(row[None]).cpu() for row in rows]
 
     def result(complete: bool) -> Directions:
-        return _ranked(generator, torch.stack(rows), costs, mask, statistics, provenance, complete)
+        cost = ShiftCost.joined(costs)
+        meta: dict[str, Any] = {**provenance, "complete": complete}
+        if complete:
+            mean = cost.log_distortion.mean()
+            others = {"random": baseline, reference: compared_cost}
+            meta["gain"] = {name: float(other.log_distortion.mean() - mean) for name, other in others.items()}
+        return ranked(
+            generator,
+            torch.stack(rows),
+            cost,
+            layers=mask,
+            statistics=search.statistics,
+            typical=typical,
+            meta=meta,
+        )
 
     ticks.stage = f"direction {len(rows) + 1} of {count}"
-    for vector in candidates():
-        rows.append(_canonical(vector.detach().cpu().float()))
-        costs.append(cost(rows[-1][None]))
+    for vector in way.find(search, vectors.to(generator.device)):
+        rows.append(canonical(vector.detach().cpu().float()))
+        costs.append(search.evaluate(rows[-1][None]).cpu())
         ticks.stage = f"direction {min(len(rows) + 1, count)} of {count}"
         if on_direction is not None:
             on_direction(result(complete=False))
-    if second_steps:
+    if way.refine is not None and way.refine_steps(settings, generator, count):
         ticks.stage = "second pass"
-        again = second_pass(
-            objective,
-            subspace,
-            evaluation,
-            torch.stack(rows),
-            options=settings,
-            seed=seed,
-            on_step=ticks.tick,
-        )
-        rows = [_canonical(row) for row in again.cpu().float()]
-        costs = [cost(row[None]) for row in rows]
+        rows = [canonical(row) for row in way.refine(search, torch.stack(rows)).cpu().float()]
+        costs = [search.evaluate(row[None]).cpu() for row in rows]
     return result(complete=True)
+
+
+def _prepared(
+    sampler: LatentSampler, settings: TopDisOptions, seed: int, count: int, ticks: _Ticks
+) -> Search:
+    """Statistics, effect, subspace and evaluation cloud of a request."""
+    ticks.stage = "subspace"
+    statistics = sampler.statistics(STATISTICS_SAMPLES, seeded_generator(seed, STATISTICS))
+    effect = mean_effect(
+        sampler,
+        seeded_generator(seed, EFFECT),
+        images=EFFECT_IMAGES,
+        probes=settings.probes,
+        on_step=ticks.tick,
+    )
+    objective = ShiftObjective(sampler, sampler.drawn_statistics(statistics), ppm_weight=settings.ppm_weight)
+    return Search(
+        sampler=sampler,
+        statistics=statistics,
+        effect=effect,
+        subspace=informative_subspace(effect, statistics, settings.subspace),
+        objective=objective,
+        evaluation=objective.cloud(settings.evaluation_points, seeded_generator(seed, EVALUATION)),
+        options=settings,
+        seed=seed,
+        count=count,
+        on_step=ticks.tick,
+        starts=torch.zeros(0, sampler.generator.w_dim),
+    )
 
 
 class _Ticks:
@@ -253,85 +272,3 @@ def _layer_mask(generator: Generator, layers: np.ndarray | Sequence[bool] | None
     if not mask.any():
         raise ValueError("layers should choose at least one position of ws")
     return mask
-
-
-def _continue_from(found: Directions | None, fingerprint: dict[str, Any], generator: Generator) -> Tensor:
-    """Rows of an interrupted run in order of discovery; (0, w_dim) when there are none."""
-    if found is None:
-        return torch.zeros(0, generator.w_dim)
-    for name, value in fingerprint.items():
-        previous = found.meta.get(name)
-        if name == "generator":  # a network is known by its tensors, not by where its file lies
-            same = isinstance(previous, dict) and previous.get("fingerprint") == value["fingerprint"]
-        else:
-            same = previous == value
-        if not same:
-            raise ValueError(
-                f"the interrupted run has another {name} ({previous}) than this one ({value}); "
-                "use the same settings, or start anew in another folder"
-            )
-    order = np.argsort(found.table["found_at"], kind="stable")
-    return torch.from_numpy(found.vectors[order].copy())
-
-
-def _canonical(vector: Tensor) -> Tensor:
-    """The sign in which the component of largest magnitude is positive."""
-    return vector if vector[vector.abs().argmax()] >= 0 else -vector
-
-
-def _ranked(
-    generator: Generator,
-    rows: Tensor,
-    costs: list[ShiftCost],
-    mask: Tensor,
-    statistics: Any,
-    provenance: dict[str, Any],
-    complete: bool,
-) -> Directions:
-    scores = torch.cat([cost.log_distortion for cost in costs]).double().exp()
-    order = scores.argsort(stable=True)
-    vectors = rows[order]
-    typical = provenance["random_baseline"]["geometric_mean"]
-    meta: dict[str, Any] = {
-        **provenance,
-        "complete": complete,
-        "statistics_samples": statistics.samples,
-    }
-    if generator.known_factors is not None:
-        meta.update(_compare_with_truth(vectors, generator))
-    table = {
-        "rtd_to_random": (scores[order] / typical).numpy(),
-        "displacement": torch.cat([cost.displacement for cost in costs])[order].double().numpy(),
-        "consistency": torch.cat([cost.consistency for cost in costs])[order].double().numpy(),
-        "found_at": order.double().numpy(),
-    }
-    return Directions(
-        vectors=vectors.numpy(),
-        names=tuple(f"direction {rank}" for rank in range(len(rows))),
-        scores=scores[order].numpy(),
-        layers=mask.numpy()[None].repeat(len(rows), axis=0),
-        scale=statistics.standard_deviation(vectors).numpy(),
-        w_mean=statistics.mean.float().numpy(),
-        space=generator.latent_space,
-        score_name=SCORE_NAME,
-        table=table,
-        meta=meta,
-    )
-
-
-def _compare_with_truth(vectors: Tensor, generator: Generator) -> dict[str, Any]:
-    """The nearest known factor of each direction, and how well each factor was found."""
-    known = generator.known_factors
-    assert known is not None
-    cosines = vectors.double().numpy() @ known.axes.T  # (count, factors)
-    nearest = np.abs(cosines).argmax(axis=1)
-    return {
-        "known_factors": [
-            {"factor": known.names[factor], "cosine": float(cosines[row, factor])}
-            for row, factor in enumerate(nearest)
-        ],
-        "best_cosine_per_factor": {
-            name: float(np.abs(cosines[:, factor]).max()) for factor, name in enumerate(known.names)
-        },
-        "mean_abs_cosine": float(np.abs(cosines).max(axis=0).mean()),
-    }

@@ -1,4 +1,4 @@
-"""The feature space in which pictures are compared: area-averaged pixels."""
+"""The feature space in which pictures are compared: area-averaged pixels, or activations of a layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def image_features(images: Float[Tensor, "n c h w"], size: int) -> Float[Tensor, "n p"]:
-    """Pictures area-averaged to at most `size` pixels a side, flattened, in the unit of the pixels."""
+    """Pictures (or feature maps) area-averaged to at most `size` pixels a side, flattened, in their unit."""
     height, width = images.shape[-2:]
     smaller = (min(height, size), min(width, size))
     if smaller != (height, width):

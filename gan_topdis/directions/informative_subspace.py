@@ -42,15 +42,22 @@ def mean_effect(
     rng: torch.Generator,
     *,
     images: int,
+    probes: int | None = None,
     on_step: Callable[[], None],
 ) -> Float[Tensor, "w_dim w_dim"]:
     """E = mean of J^T J over `images` samples, float64, unbiased.
 
     Uses J^T g of Gaussian probes g in feature space, E[J^T g g^T J] = J^T J: one backward pass per
     probe and image, whatever the latent dimension.
+
+    Args:
+        images: samples; the graph of a few of them at a time is held.
+        probes: gradients in all, rounded up to a multiple of `images`; by default 1024, or 8 per latent
+            dimension where that is more.
     """
     w_dim = sampler.generator.w_dim
-    probes = max(_LEAST_PROBES, _PROBES_PER_DIMENSION * w_dim)
+    if probes is None:
+        probes = max(_LEAST_PROBES, _PROBES_PER_DIMENSION * w_dim)
     per_image = math.ceil(probes / images)
     total = torch.zeros(w_dim, w_dim, dtype=torch.float64)
     # latents and probes of all images are drawn before any chunk, so that chunks change nothing

@@ -11,10 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_topdis.directions.informative_subspace import InformativeSubspace
+from gan_topdis.directions.search import Method, Search
 
 
-def jacobian_directions(subspace: InformativeSubspace, count: int) -> Float[Tensor, "count w_dim"]:
-    """The `count` orthonormal directions of largest mean squared effect, largest first."""
-    axes = torch.linalg.eigh(subspace.effect).eigenvectors.flip(1)  # (m, m) columns
-    return (axes[:, :count].T @ subspace.basis).float()
+def jacobian_directions(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"]:
+    """Orthonormal directions of largest mean squared effect in the informative subspace, largest first."""
+    axes = torch.linalg.eigh(search.subspace.effect).eigenvectors.flip(1)  # (m, m) columns
+    return (axes[:, : search.count].T @ search.subspace.basis).float()[len(found) :]
+
+
+JACOBIAN = Method(jacobian_directions)

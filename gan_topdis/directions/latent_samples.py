@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from gan_topdis.directions.features import image_features
+from gan_topdis.directions.options import PIXELS
 from gan_topdis.generators import Generator
 
 
@@ -23,6 +24,15 @@ class LatentStatistics:
 
     def to(self, device: torch.device) -> LatentStatistics:
         return replace(self, mean=self.mean.to(device), covariance=self.covariance.to(device))
+
+    def at_temperature(self, temperature: float, centre: Float[Tensor, " w_dim"]) -> LatentStatistics:
+        """Of latents truncated to centre + temperature (w - centre)."""
+        centre = centre.to(self.mean)
+        return replace(
+            self,
+            mean=centre + temperature * (self.mean - centre),
+            covariance=temperature**2 * self.covariance,
+        )
 
     def standard_deviation(self, vectors: Float[Tensor, "k w_dim"]) -> Float[Tensor, " k"]:
         """Of the latent along each vector, in latent units, above 0; differentiable."""
@@ -38,6 +48,9 @@ class LatentSampler:
         layers: bool (num_ws,), positions of ws that vectors move.
         class_index: class of every sample, for a conditional generator.
         feature_size: see `image_features`, pixels.
+        feature_layer: `pixels`, or one of the generator's `feature_layers()`.
+        temperature: of the latents that `draw` returns: truncation_psi where there is a mapping network,
+            else a factor of z.
         max_batch: images synthesized at a time; with gradients, larger batches are recomputed chunk
             by chunk in the backward pass, so that memory stays that of one chunk.
     """
@@ -50,36 +63,56 @@ class LatentSampler:
         class_index: int | None,
         feature_size: int,
         max_batch: int,
+        feature_layer: str = PIXELS,
+        temperature: float = 1.0,
     ) -> None:
+        if feature_layer != PIXELS:
+            generator.require_feature_layer(feature_layer)
         self.generator = generator
         self.layers = layers.to(generator.device)
         self.class_index = class_index
         self.feature_size = feature_size
+        self.feature_layer = feature_layer
+        self.temperature = temperature
         self.max_batch = max_batch
         self._first_layer = int(layers.nonzero()[0])
 
     def draw(self, count: int, rng: torch.Generator) -> Float[Tensor, "n num_ws w_dim"]:
-        """Untruncated latents of `count` picture seeds that `rng` picks."""
+        """Latents of `count` picture seeds that `rng` picks, at the sampler's temperature."""
+        return self._draw(count, rng, self.temperature)
+
+    def _draw(self, count: int, rng: torch.Generator, temperature: float) -> Tensor:
         seeds = torch.randint(2**32, (count,), generator=rng, dtype=torch.int64).tolist()
         with torch.no_grad():
             z = self.generator.latents(seeds)
-            return self.generator.map(z, self.generator.label(self.class_index, count))
+            label = self.generator.label(self.class_index, count)
+            if self.generator.has_mapping:
+                return self.generator.map(z, label, truncation_psi=temperature)
+            return self.generator.map(z * temperature, label)
 
     def latent(self, ws: Float[Tensor, "n num_ws w_dim"]) -> Float[Tensor, "n w_dim"]:
-        """The single latent that untruncated ws repeat, at the first layer that vectors move."""
+        """The single latent that drawn ws repeat, at the first layer that vectors move."""
         return ws[:, self._first_layer]
 
     def statistics(self, samples: int, rng: torch.Generator) -> LatentStatistics:
-        """Mean and covariance of the latent."""
+        """Mean and covariance of the untruncated latent, whatever the temperature."""
         w = torch.cat(
             [
-                self.latent(self.draw(len(part), rng)).cpu().double()
+                self.latent(self._draw(len(part), rng, 1.0)).cpu().double()
                 for part in torch.arange(samples).split(2048)
             ]
         )
         mean = w.mean(dim=0)
         centred = w - mean
         return LatentStatistics(mean, centred.T @ centred / (samples - 1), samples)
+
+    def drawn_statistics(self, untruncated: LatentStatistics) -> LatentStatistics:
+        """Mean and covariance of what `draw` returns."""
+        if self.temperature == 1.0:
+            return untruncated
+        mapped = self.generator.has_mapping
+        centre = self.generator.truncation_centre() if mapped else torch.zeros(self.generator.w_dim)
+        return untruncated.at_temperature(self.temperature, centre)
 
     def features(
         self, ws: Float[Tensor, "n num_ws w_dim"], shift: Float[Tensor, "n w_dim"] | None = None
@@ -99,5 +132,8 @@ class LatentSampler:
 
     def _features_of_chunk(self, ws: Tensor, shift: Tensor) -> Tensor:
         moved = ws + self.layers[:, None].to(ws) * shift[:, None]
-        images = self.generator.synthesize(moved, noise_mode="const")
-        return image_features(images, self.feature_size)
+        if self.feature_layer == PIXELS:
+            maps = self.generator.synthesize(moved, noise_mode="const")
+        else:
+            maps = self.generator.layer_features(moved, self.feature_layer)
+        return image_features(maps, self.feature_size)

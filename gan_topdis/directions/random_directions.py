@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gan_topdis.directions.search import RANDOM, Method, Search
+
 
 def random_orthonormal(
     basis: Float[Tensor, "m w_dim"], count: int, rng: torch.Generator
@@ -21,3 +23,11 @@ def random_unit(
     """`count` independent unit directions, uniform in the span of `basis` (orthonormal rows)."""
     normal = torch.randn(count, basis.shape[0], generator=rng, dtype=torch.float64)
     return torch.nn.functional.normalize(normal @ basis.cpu(), dim=1).float()
+
+
+def random_directions(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"]:
+    """Orthonormal directions, uniform in the informative subspace."""
+    return random_orthonormal(search.subspace.basis, search.count, search.rng(RANDOM))[len(found) :]
+
+
+RANDOM_DIRECTIONS = Method(random_directions)

@@ -18,10 +18,12 @@ and is kept out by `informative_subspace`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from gan_topdis.directions.latent_samples import LatentSampler, LatentStatistics
@@ -39,25 +41,45 @@ _SPARE = 1.25
 
 @dataclass(frozen=True)
 class Cloud:
-    """Latents (n, num_ws, w_dim), their features (n, p) and distances (n, n), without gradient."""
+    """Latents (n, num_ws, w_dim), their features (n, p) and distances (n, n), without gradient; and the
+    seed of the subsamples that the PPM regulariser draws from it."""
 
     ws: Tensor
     features: Tensor
     distances: Tensor
+    subsample_seed: int = 0
 
 
 @dataclass(frozen=True)
 class ShiftCost:
     """Attributes, each (r,): logarithm of the distortion; visible displacement of the shift as a share
     of the median distance between pictures; consistency, the mean cosine between the changes of two
-    pictures (1: every picture changes alike)."""
+    pictures (1: every picture changes alike); penalty, the weighted PPM regulariser, 0 without one."""
 
     log_distortion: Tensor
     displacement: Tensor
     consistency: Tensor
+    penalty: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """What a search minimises, (r,)."""
+        return self.log_distortion + self.penalty
 
     def cpu(self) -> ShiftCost:
-        return ShiftCost(self.log_distortion.cpu(), self.displacement.cpu(), self.consistency.cpu())
+        return ShiftCost(
+            self.log_distortion.cpu(), self.displacement.cpu(), self.consistency.cpu(), self.penalty.cpu()
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[ShiftCost]) -> ShiftCost:
+        """Costs of all directions of the parts, in order."""
+        return ShiftCost(
+            log_distortion=torch.cat([part.log_distortion for part in parts]),
+            displacement=torch.cat([part.displacement for part in parts]),
+            consistency=torch.cat([part.consistency for part in parts]),
+            penalty=torch.cat([part.penalty for part in parts]),
+        )
 
 
 class ShiftObjective:
@@ -67,15 +89,24 @@ class ShiftObjective:
         sampler: draws latents and makes features.
         statistics: mean and covariance of the latent, for the coordinate along a direction.
         amount: probability by which latents are shifted, in (0, 1/2].
+        ppm_weight: of the PPM regulariser between the moved and the unmoved cloud, each over its 0.9
+            quantile of distances; 0 leaves it out.
     """
 
     def __init__(
-        self, sampler: LatentSampler, statistics: LatentStatistics, *, amount: float = AMOUNT
+        self,
+        sampler: LatentSampler,
+        statistics: LatentStatistics,
+        *,
+        amount: float = AMOUNT,
+        ppm_weight: float = 0.0,
     ) -> None:
         if not 0 < amount <= 0.5:
             raise ValueError(f"amount should be in (0, 0.5], got {amount}")
         self.sampler = sampler
         self.amount = amount
+        self.ppm_weight = ppm_weight
+        self._ppm = _ppm_regularizer() if ppm_weight else None
         device = sampler.generator.device
         # float64 is needed from the coordinates on, and Apple's GPUs have none
         self._device = torch.device("cpu") if device.type == "mps" else device
@@ -86,7 +117,9 @@ class ShiftObjective:
         ws = self.sampler.draw(round(points / (1 - self.amount) * _SPARE), rng)
         with torch.no_grad():
             features = self.sampler.features(ws).to(self._device)
-        return Cloud(ws, features, pairwise_distances(features.double()).float())
+        # drawn only where it is used, so that searches without the regulariser draw what they always drew
+        seed = int(torch.randint(2**62, (), generator=rng)) if self._ppm is not None else 0
+        return Cloud(ws, features, pairwise_distances(features.double()).float(), seed)
 
     def costs(
         self,
@@ -126,7 +159,28 @@ class ShiftObjective:
         median = cloud.distances[torch.ones_like(cloud.distances).triu(1) > 0].median()
         displacement = change.square().sum(dim=-1).mean(dim=(0, 2)).sqrt() / median
         log_distortion = 0.5 * torch.log(divergence + _FLOOR) - torch.log(displacement + _FLOOR)
-        return ShiftCost(log_distortion, displacement, _consistency(change.detach()))
+        penalty = self._penalty(cloud, rows, before, after, distances)
+        return ShiftCost(log_distortion, displacement, _consistency(change.detach()), penalty)
+
+    def _penalty(
+        self,
+        cloud: Cloud,
+        rows: Int[Tensor, "s r n"],
+        before: Float[Tensor, "s r n n"],
+        after: Float[Tensor, "s r n p"],
+        distances: Float[Tensor, "s r n n"],
+    ) -> Float[Tensor, " r"]:
+        """Weighted PPM regulariser of each candidate, mean over signs; its subsamples are the same for
+        all, so that candidates are compared and company changes nothing."""
+        if self._ppm is None:
+            return torch.zeros(rows.shape[1], device=after.device)
+        moved = after / _scale(distances)[..., None, None]  # (s, r, n, p)
+        unmoved = cloud.features[rows] / _scale(before)[..., None, None]
+        values = [
+            self._ppm(x, y, generator=torch.Generator().manual_seed(cloud.subsample_seed))
+            for x, y in zip(moved.flatten(0, 1), unmoved.flatten(0, 1), strict=True)
+        ]
+        return self.ppm_weight * torch.stack(values).unflatten(0, rows.shape[:2]).mean(dim=0)
 
     def evaluate(self, cloud: Cloud, vectors: Float[Tensor, "r w_dim"], points: int) -> ShiftCost:
         """`costs` of any number of vectors, without gradient, a few at a time."""
@@ -135,16 +189,17 @@ class ShiftObjective:
                 self.costs(cloud, part, points)
                 for part in vectors.to(self.sampler.generator.device).split(_EVALUATED_AT_ONCE)
             ]
-        return ShiftCost(
-            log_distortion=torch.cat([part.log_distortion for part in parts]),
-            displacement=torch.cat([part.displacement for part in parts]),
-            consistency=torch.cat([part.consistency for part in parts]),
-        )
+        return ShiftCost.joined(parts)
 
 
 def _normalised(distances: Float[Tensor, "*b n n"]) -> Float[Tensor, "*b n n"]:
+    return distances / _scale(distances)[..., None, None]
+
+
+def _scale(distances: Float[Tensor, "*b n n"]) -> Float[Tensor, "*b"]:
+    """The 0.9 quantile; 1 for a collapsed cloud."""
     quantile = distance_quantile(distances)
-    return distances / torch.where(quantile > 0, quantile, 1.0)[..., None, None]
+    return torch.where(quantile > 0, quantile, 1.0)
 
 
 def _consistency(change: Float[Tensor, "s r n p"]) -> Float[Tensor, " r"]:
@@ -153,3 +208,9 @@ def _consistency(change: Float[Tensor, "s r n p"]) -> Float[Tensor, " r"]:
     n = unit.shape[2]
     total = unit.sum(dim=2).square().sum(dim=-1)  # sum over all pairs, the n equal ones included
     return ((total - n) / (n * (n - 1))).mean(dim=0)
+
+
+def _ppm_regularizer() -> Any:
+    from gan_topdis.losses import PPMRegularizer  # TEMPORARY
+
+    return PPMRegularizer()

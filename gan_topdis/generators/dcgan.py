@@ -88,6 +88,20 @@ class SequentialGenerator(Generator):
         images: Tensor = self.network(ws[:, 0].to(self.device, torch.float32))
         return images
 
+    def feature_layers(self) -> tuple[str, ...]:
+        """`layer0`, `layer1`, ...: what each layer but the last gives, after its activation."""
+        return tuple(
+            name.replace("relu", "layer") for name, _ in self.network.named_children() if "relu" in name
+        )
+
+    def _layer_features(self, ws: Tensor, layer: str) -> Tensor:
+        x = ws[:, 0].to(self.device, torch.float32)
+        for name, module in self.network.named_children():
+            x = module(x)
+            if name == layer.replace("layer", "relu"):
+                break
+        return x if x.ndim == 4 else x[:, :, None, None]  # dense layers: maps of one pixel
+
     def truncation_centre(self) -> Tensor:
         """The mean of the input noise: 0, (z_dim,)."""
         return torch.zeros(self.z_dim, device=self.device)

@@ -193,6 +193,50 @@ class Generator(ABC):
             raise ValueError(f"noise_mode should be one of {', '.join(NOISE_MODES)}, got {noise_mode!r}")
         return self._synthesize(ws, noise_mode)
 
+    def feature_layers(self) -> tuple[str, ...]:
+        """Names that `layer_features` takes, from the input to the picture; none by default."""
+        return ()
+
+    def layer_features(self, ws: Tensor, layer: str) -> Tensor:
+        """What an inner layer computes, as a space in which pictures can be compared; noise is `const`.
+
+        Args:
+            ws: (n, num_ws, w_dim).
+            layer: one of `feature_layers()`; later layers are not computed.
+
+        Returns:
+            Activations (n, features, height, width), differentiable in `ws`.
+
+        Raises:
+            ValueError: a shape is wrong, or there is no such layer.
+        """
+        self.require_feature_layer(layer)
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            raise ValueError(f"ws should have shape (n, {self.num_ws}, {self.w_dim}), got {tuple(ws.shape)}")
+        return self._layer_features(ws, layer)
+
+    def require_feature_layer(self, layer: str) -> None:
+        """Raises: ValueError: there is no such layer; the message lists those there are."""
+        known = self.feature_layers()
+        if layer not in known:
+            remedy = f"one of pixels, {', '.join(known)}" if known else "pixels: no inner layer is accessible"
+            raise ValueError(f"the feature layer of {self.name} should be {remedy}, got {layer!r}")
+
+    def style_weights(self) -> list[Tensor]:
+        """Per position of ws, the matrix (C, w_dim) that the latent is first multiplied with.
+
+        Raises:
+            ValueError: this family has none, as by default.
+        """
+        raise ValueError(
+            f"{self.name} (family {self.family}) has no style weights to factorise; "
+            "sefa is for StyleGAN2, DCGAN and MLP generators, ganspace-features for any"
+        )
+
+    def _layer_features(self, ws: Tensor, layer: str) -> Tensor:
+        """Activations of checked arguments; families that list `feature_layers` have it."""
+        raise NotImplementedError
+
     @abstractmethod
     def _map(self, z: Tensor, c: Tensor | None) -> Tensor:
         """ws (n, num_ws, w_dim) without truncation, of checked arguments."""

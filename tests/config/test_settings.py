@@ -7,9 +7,10 @@ from dataclasses import asdict
 import pytest
 
 from gan_topdis.config import DiscoverConfig, TraverseConfig
-from gan_topdis.config.ranges import DEVICES, METHODS, NOISE_MODES
+from gan_topdis.config.ranges import DEVICES, METHODS, NOISE_MODES, STARTING_METHODS
 from gan_topdis.directions import methods
-from gan_topdis.directions.topdis import TopDisOptions
+from gan_topdis.directions.options import STARTING_METHODS as KNOWN_STARTING_METHODS
+from gan_topdis.directions.options import TopDisOptions
 from gan_topdis.generators.load import DEVICES as KNOWN_DEVICES
 from gan_topdis.generators.protocol import NOISE_MODES as KNOWN_NOISE_MODES
 
@@ -20,6 +21,7 @@ def test_defaults_of_the_search_are_those_of_the_library():
 
 def test_choices_are_those_of_the_library():
     assert set(METHODS) == set(methods())
+    assert set(STARTING_METHODS) == set(KNOWN_STARTING_METHODS)
     assert set(NOISE_MODES) == set(KNOWN_NOISE_MODES)
     assert set(DEVICES) == set(KNOWN_DEVICES)
 
@@ -29,8 +31,15 @@ def test_choices_are_those_of_the_library():
     [
         ({"count": 0}, "count should be at least 1, got 0"),
         ({"points": 7}, "points should be at least 8, got 7"),
-        ({"method": "pca"}, "method should be one of topdis, jacobian, random, got 'pca'"),
+        ({"method": "pca"}, f"method should be one of {', '.join(METHODS)}, got 'pca'"),
         ({"steps": 6}, "steps should be odd and at least 3, so that strength 0 is shown, got 6"),
+        (
+            {"warm_start": "topdis"},
+            f"warm-start should be one of {', '.join(STARTING_METHODS)}, got 'topdis'",
+        ),
+        ({"temperature": 0.0}, "temperature should be greater than 0, got 0.0"),
+        ({"ppm_weight": -1.0}, "ppm-weight should be at least 0, got -1.0"),
+        ({"patience": 0}, "patience should be at least 1, got 0"),
         ({"max_strength": 0.0}, "max-strength should be greater than 0, got 0.0"),
         ({"max_strength": float("inf")}, "max-strength should be greater than 0, got inf"),
         ({"trunc": float("nan")}, "trunc should be finite, got nan"),
