@@ -2,5 +2,6 @@
 
 from gan_topdis.generators.analytic.catalogue import ANALYTIC, analytic_generator
 from gan_topdis.generators.analytic.generator import AnalyticGenerator
+from gan_topdis.generators.analytic.hidden_axes import with_hidden_axes
 
-__all__ = ["ANALYTIC", "AnalyticGenerator", "analytic_generator"]
+__all__ = ["ANALYTIC", "AnalyticGenerator", "analytic_generator", "with_hidden_axes"]

@@ -48,7 +48,7 @@ ANALYTIC: dict[str, Entry] = {
         WAVES,
         CurvedMixing,
         12,
-        "bent stripes, 8 factors of 12; curved mapping, axes in w, skewed and of unequal scale",
+        "bent stripes, 8 factors of 12; curved mapping, axes in w, where factors are skewed",
     ),
     "correlated-sprites": Entry(
         SPRITES, CorrelatedMixing, 8, "sprites with factors drawn in correlated pairs (0.6), axes in w"

@@ -19,9 +19,7 @@ CORRELATION = 0.6
 SWIRLS, SWIRL = 3, 0.8
 """Swirls in a row and their strength, radians per squared standard deviation, in `CurvedMixing`."""
 SKEW = 0.45
-"""Of coordinates in `CurvedMixing`; their skewness is about +-1.1."""
-LEAST_SCALE, LARGEST_SCALE = 0.6, 1.8
-"""Standard deviations of coordinates in `CurvedMixing`, about: real W is far from isotropic."""
+"""Of coordinates in `CurvedMixing`; their skewness is about +-0.7."""
 
 
 def orthogonal(size: int, seed: int) -> Float[Tensor, "size size"]:
@@ -100,12 +98,13 @@ class CorrelatedMixing(Mixing):
 
 
 class CurvedMixing(Mixing):
-    """A curved mapping: z is swirled, then every coordinate is skewed and scaled, then all are rotated.
+    """A curved mapping: z is swirled, then every coordinate is skewed, then all are rotated.
 
     A swirl turns pairs of coordinates by an angle that grows with their radius. It keeps the normal
     distribution, but no straight line in z stays straight, so that the factors have axes in w only.
-    There they are skewed (sinh(asinh(g) + skew), Jones and Pewsey, Biometrika 96 (2009) 761) and of
-    different scale, as in W of a trained network.
+    There they are skewed, as coordinates in W of trained networks are (sinh(asinh(g) + skew); Jones and
+    Pewsey, Biometrika 96 (2009) 761). All have one standard deviation: with different ones, the principal
+    axes of w would be the factors' axes, and PCA would be handed the answer.
     """
 
     def __init__(self, size: int, factors: int, seed: int, device: torch.device) -> None:
@@ -113,25 +112,22 @@ class CurvedMixing(Mixing):
         self._turns = [orthogonal(size, seed + 1 + i).to(device, torch.float32) for i in range(SWIRLS)]
         index = torch.arange(size)
         self._skew = (SKEW * (1 - 2.0 * (index % 2))).to(device)
-        rng = torch.Generator().manual_seed(seed)
-        shares = torch.rand(size, generator=rng).to(device)
-        self._scale = LEAST_SCALE * (LARGEST_SCALE / LEAST_SCALE) ** shares
 
     def w(self, z: Tensor) -> Tensor:
         normal = z
         for turn in self._turns:
             normal = _swirl(normal @ turn)
-        return self._scale * torch.sinh(torch.asinh(normal) + self._skew) @ self._rotation
+        return torch.sinh(torch.asinh(normal) + self._skew) @ self._rotation
 
     def coordinates(self, w: Tensor) -> Tensor:
-        skewed = w @ self._rotation.T / self._scale
+        skewed = w @ self._rotation.T
         return torch.sinh(torch.asinh(skewed) - self._skew)[:, : self._factors]
 
     def centre(self) -> Tensor:
         # E sinh(asinh(g) + s) = sinh(s) E sqrt(1 + g^2); Gauss-Hermite quadrature of the latter
         nodes, weights = np.polynomial.hermite_e.hermegauss(64)
         mean = float((weights * np.sqrt(1 + nodes**2)).sum() / weights.sum())
-        return self._scale * torch.sinh(self._skew) * mean @ self._rotation
+        return torch.sinh(self._skew) * mean @ self._rotation
 
 
 def _swirl(normal: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
