@@ -32,6 +32,8 @@ SIGNATURES = {
     "gan_topdis.directions:methods": "()",
     "gan_topdis.directions:Directions.save": "(self, path)",
     "gan_topdis.directions:Directions.load": "(path)",
+    "gan_topdis.directions:Directions.export": "(self, path, format, *, generator=None, **options)",
+    "gan_topdis.directions:Directions.read": "(path, format='native', *, generator=None, **options)",
 }
 
 

@@ -7,13 +7,18 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:  # the formats import this module
+    from gan_topdis.generators import Generator
 
 FORMAT_VERSION = 1
 _UNIT_TOLERANCE = 1e-3
 _REQUIRED = ("format_version", "directions", "scale", "layers", "names", "scores", "space", "meta")
+_OPTIONAL = ("w_mean", "score_table", "score_names", "rtd")
+SPACES = ("z", "w", "w+")
 
 
 @dataclass(frozen=True)
@@ -21,19 +26,23 @@ class Directions:
     """Latent directions, best first, with the settings that produced them.
 
     Attributes:
-        vectors: float32 (count, w_dim), unit rows; the component of largest magnitude is positive.
+        vectors: float32 (count, w_dim), unit rows; in space `w+` (count, num_ws, w_dim), unit Frobenius
+            norm. Of discovered ones the component of largest magnitude is positive; imported ones keep
+            the sign of their file.
         names: one per direction.
         scores: float64 (count,), the method's own score; see `score_name`, lower is better unless the
             method says otherwise.
         layers: bool (count, num_ws): the positions of ws that a direction moves.
         scale: float32 (count,) > 0: standard deviation of the latent along each direction, so that
             strength t means t * scale * vector.
-        w_mean: float32 (w_dim,), mean of the latent over the samples behind `scale`.
-        space: `w` or `z`.
+        w_mean: float32 (w_dim,), mean of the latent over the samples behind `scale`; NaN where unknown.
+        space: `w`, `z` or `w+`.
         score_name: what `scores` holds.
         table: further columns, name -> float64 (count,); NaN where a number does not apply.
         meta: provenance, plain JSON: fingerprint, family, sizes, seed, method, its options, baselines,
             versions.
+        rtd: float64 (count, count), RTD between the effects of pairs, or None.
+        extra: entries of the file that this version does not know, kept when it is written again.
     """
 
     vectors: np.ndarray
@@ -46,14 +55,30 @@ class Directions:
     score_name: str
     table: dict[str, np.ndarray] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    rtd: np.ndarray | None = None
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.vectors)
-        if self.vectors.ndim != 2 or self.layers.ndim != 2 or self.w_mean.shape != self.vectors.shape[1:]:
+        if self.space not in SPACES:
+            raise ValueError(f"space should be one of {', '.join(SPACES)}, got {self.space!r}")
+        axes = 3 if self.space == "w+" else 2
+        if (
+            self.vectors.ndim != axes
+            or self.layers.ndim != 2
+            or self.w_mean.shape != self.vectors.shape[-1:]
+            or (axes == 3 and self.vectors.shape[1] != self.layers.shape[1])
+        ):
             raise ValueError(
-                "directions should have vectors (count, w_dim), layers (count, num_ws) and w_mean (w_dim,), "
+                f"directions in {self.space} should have vectors (count, {'num_ws, ' if axes == 3 else ''}"
+                "w_dim), layers (count, num_ws) and w_mean (w_dim,), "
                 f"got {self.vectors.shape}, {self.layers.shape} and {self.w_mean.shape}"
             )
+        if self.rtd is not None and self.rtd.shape != (count, count):
+            raise ValueError(f"rtd should have shape ({count}, {count}), got {self.rtd.shape}")
+        known = [name for name in self.extra if name in (*_REQUIRED, *_OPTIONAL)]
+        if known:
+            raise ValueError(f"extra should hold other entries than those of the format, got {known}")
         lengths = {
             "names": len(self.names),
             "scores": len(self.scores),
@@ -66,7 +91,7 @@ class Directions:
                 raise ValueError(f"{name} should have one entry per direction ({count}), got {length}")
         if not np.isfinite(self.vectors).all() or not np.isfinite(self.scale).all():
             raise ValueError("vectors and scale should be finite")
-        norms = np.linalg.norm(self.vectors, axis=1)
+        norms = np.linalg.norm(self.vectors.reshape(count, self.vectors[0].size if count else 0), axis=1)
         if count and np.abs(norms - 1).max() > _UNIT_TOLERANCE:
             raise ValueError(
                 f"vectors should have unit rows, got norms {norms.min():.4g} to {norms.max():.4g}"
@@ -79,7 +104,7 @@ class Directions:
 
     @property
     def w_dim(self) -> int:
-        return int(self.vectors.shape[1])
+        return int(self.vectors.shape[-1])
 
     @property
     def num_ws(self) -> int:
@@ -102,6 +127,8 @@ class Directions:
             "names": np.asarray(self.names, dtype=np.str_),
             "space": np.asarray(self.space),
             "meta": np.asarray(json.dumps({**self.meta, "score_name": self.score_name})),
+            **({} if self.rtd is None else {"rtd": self.rtd.astype(np.float64)}),
+            **self.extra,
         }
         unfinished = target.with_name(target.name + ".part")
         try:
@@ -136,6 +163,8 @@ class Directions:
         missing = [name for name in _REQUIRED if name not in arrays]
         if missing:
             raise ValueError(f"{target} should hold {', '.join(_REQUIRED)}; missing: {', '.join(missing)}")
+        if arrays["format_version"].shape != () or arrays["format_version"].dtype.kind not in "iu":
+            raise ValueError(f"{target} should hold one whole number as format_version")
         if int(arrays["format_version"]) > FORMAT_VERSION:
             raise ValueError(
                 f"{target} has format version {int(arrays['format_version'])}, this program reads up to "
@@ -160,9 +189,67 @@ class Directions:
             scores=arrays["scores"].astype(np.float64),
             layers=arrays["layers"].astype(bool),
             scale=arrays["scale"].astype(np.float32),
-            w_mean=arrays.get("w_mean", np.zeros(arrays["directions"].shape[1])).astype(np.float32),
+            w_mean=arrays.get("w_mean", np.zeros(arrays["directions"].shape[-1])).astype(np.float32),
             space=str(arrays["space"]),
             score_name=str(meta.pop("score_name", "score")),
             table={name: columns[:, i] for i, name in enumerate(score_names)},
             meta=meta,
+            rtd=arrays["rtd"].astype(np.float64) if "rtd" in arrays else None,
+            extra={name: array for name, array in arrays.items() if name not in (*_REQUIRED, *_OPTIONAL)},
         )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: str,
+        *,
+        generator: Generator | None = None,
+        **options: Any,
+    ) -> tuple[Path, ...]:
+        """Write the directions as another program keeps them; `gan_topdis.directions.formats` lists how.
+
+        Args:
+            path: file, or folder for formats of one direction a file.
+            format: `ganspace`, `sefa`, `factor`, `pti`, ... : one of `formats()`.
+            generator: refuses directions of another network.
+            options: `indices`, and those of the format; see `write_directions`.
+
+        Returns:
+            The files written. What the format does not keep is logged, and listed in docs/formats.md.
+
+        Raises:
+            ValueError: unknown format or option, or the format cannot hold these directions.
+        """
+        from gan_topdis.directions.formats import write_directions
+
+        return write_directions(self, path, format, generator=generator, **options).files
+
+    @classmethod
+    def read(
+        cls,
+        path: str | os.PathLike[str],
+        format: str = "native",
+        *,
+        generator: Generator | None = None,
+        **options: Any,
+    ) -> Directions:
+        """Read directions of another program; nothing in the file is executed.
+
+        Args:
+            path: file, or folder for formats of one direction a file.
+            format: one of `formats()`; `native` is what `save` writes.
+            generator: refuses a file of another network, and measures standard deviations where the
+                format has none.
+            options: `space`, `layers`, `num_ws`, `order`, `scale`, `names`: what the format lacks has to
+                be given; see `read_directions`.
+
+        Returns:
+            Directions whose `meta["imported"]` states format, space, unit, order and layers.
+
+        Raises:
+            ValueError: as `read_directions`.
+            FileNotFoundError: there is no such file.
+        """
+        from gan_topdis.directions.formats import read_directions
+
+        return read_directions(path, format, generator=generator, **options)

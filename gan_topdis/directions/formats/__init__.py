@@ -1,0 +1,25 @@
+"""Directions and latents in the files of other programs: one format per file."""
+
+from gan_topdis.directions.formats.latents import LatentCodes, read_latents, write_latents
+from gan_topdis.directions.formats.registry import (
+    FORMATS,
+    NATIVE,
+    Format,
+    Written,
+    formats,
+    read_directions,
+    write_directions,
+)
+
+__all__ = [
+    "FORMATS",
+    "NATIVE",
+    "Format",
+    "LatentCodes",
+    "Written",
+    "formats",
+    "read_directions",
+    "read_latents",
+    "write_directions",
+    "write_latents",
+]
