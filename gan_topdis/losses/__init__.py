@@ -1,6 +1,9 @@
 """Loss modules over the persistence backend."""
 
 from gan_topdis.losses.connectivity import ConnectivityLoss
+from gan_topdis.losses.cramer_distance import CramerDistance
+from gan_topdis.losses.mmd import mmd_squared
+from gan_topdis.losses.ppm_regularizer import PPMRegularizer
 from gan_topdis.losses.rtd_loss import RTDLoss
 
-__all__ = ["ConnectivityLoss", "RTDLoss"]
+__all__ = ["ConnectivityLoss", "CramerDistance", "PPMRegularizer", "RTDLoss", "mmd_squared"]
