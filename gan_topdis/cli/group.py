@@ -12,6 +12,8 @@ VERBS = {
     "inspect": "gan_topdis.cli.inspect:inspect",
     "discover": "gan_topdis.cli.discover:discover",
     "traverse": "gan_topdis.cli.traverse:traverse",
+    "export": "gan_topdis.cli.export:export",
+    "import": "gan_topdis.cli.import_:import_",
 }
 """Verb to `module:command`, in the order of the help."""
 
