@@ -31,4 +31,8 @@ def sefa_directions(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"
     return axes[:, len(found) : search.count].T.float()
 
 
-SEFA = Method(sefa_directions, require=Generator.style_weights, in_subspace=False)
+def _require_weights(generator: Generator) -> None:
+    generator.style_weights()
+
+
+SEFA = Method(sefa_directions, require=_require_weights, in_subspace=False)

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gan_topdis.directions.latent_samples import LatentSampler, LatentStatistics
+from gan_topdis.losses.ppm_regularizer import PPMRegularizer
 from gan_topdis.losses.quantile_shift import AMOUNT, MARGIN, quantile_shift
 from gan_topdis.losses.rtd_loss import distance_quantile
 from gan_topdis.persistence import pairwise_distances, rtd
@@ -106,7 +106,7 @@ class ShiftObjective:
         self.sampler = sampler
         self.amount = amount
         self.ppm_weight = ppm_weight
-        self._ppm = _ppm_regularizer() if ppm_weight else None
+        self._ppm = PPMRegularizer() if ppm_weight else None
         device = sampler.generator.device
         # float64 is needed from the coordinates on, and Apple's GPUs have none
         self._device = torch.device("cpu") if device.type == "mps" else device
@@ -208,9 +208,3 @@ def _consistency(change: Float[Tensor, "s r n p"]) -> Float[Tensor, " r"]:
     n = unit.shape[2]
     total = unit.sum(dim=2).square().sum(dim=-1)  # sum over all pairs, the n equal ones included
     return ((total - n) / (n * (n - 1))).mean(dim=0)
-
-
-def _ppm_regularizer() -> Any:
-    from gan_topdis.losses import PPMRegularizer  # TEMPORARY
-
-    return PPMRegularizer()

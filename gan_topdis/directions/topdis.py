@@ -46,8 +46,12 @@ def _next_direction(search: Search, found: Tensor, index: int) -> Tensor:
     if len(search.starts):
         warm = coordinates_in(search.starts, frame)
         cheapest = search.evaluate(unit_vectors(warm, frame)).total.argsort()
-        starts = torch.cat([starts, warm[cheapest[: max(1, options.restarts // 2)]]])
-    vectors = unit_vectors(_descended(search, frame, starts, options.steps, rng), frame)
+        warm = warm[cheapest[: max(1, options.restarts // 2)]]
+        starts = torch.cat([starts, warm])
+    else:
+        warm = starts[:0]
+    ends = _descended(search, frame, starts, options.steps, rng)
+    vectors = unit_vectors(torch.cat([ends, warm]), frame)  # a baseline's direction may be best as it is
     return vectors[search.evaluate(vectors).total.argmin()]
 
 

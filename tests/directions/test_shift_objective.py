@@ -1,14 +1,17 @@
 """Laws of the distortion: isometries cost nothing, scale and sign do not matter, gradients are right."""
 
-from math import pi
-
 import pytest
 import torch
+from small_networks import planes
 
 from gan_topdis.directions.latent_samples import LatentSampler, LatentStatistics
 from gan_topdis.directions.shift_objective import ShiftObjective
 from gan_topdis.generators import from_callable
 from gan_topdis.generators.scenes import ScenesGenerator
+from gan_topdis.losses import PPMRegularizer
+from gan_topdis.losses.quantile_shift import quantile_shift
+from gan_topdis.losses.rtd_loss import distance_quantile
+from gan_topdis.persistence import pairwise_distances
 from gan_topdis.seeding import seeded_generator
 
 
@@ -23,21 +26,6 @@ def objective_of(generator, **changes):
     d = generator.w_dim
     statistics = LatentStatistics(torch.zeros(d).double(), torch.eye(d).double(), 1)
     return ShiftObjective(sampler, statistics, **changes)
-
-
-def planes(scale=1.0):
-    """Test 15 of the TopDis notes: z0 turns six planes by whole multiples of 2 pi Phi(z0), so that its
-    quantile shift is a rotation; z1 and z2 change the radii; z3 does nothing."""
-    turns = torch.tensor([1.0, 1, 2, 2, 3, 1])
-    mix = torch.randn(2, 6, generator=seeded_generator(4))
-
-    def synthesize(z):
-        radius = 1.5 + torch.tanh(z[:, 1:3] @ mix)  # (n, 6)
-        angle = 2 * pi * turns * torch.special.ndtr(z[:, :1].double())
-        pair = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)  # (n, 2, 6)
-        return scale * pair.float()[:, None]
-
-    return from_callable(synthesize, 4, name="planes")
 
 
 AXES = torch.eye(4)
@@ -121,3 +109,41 @@ def test_displacement_of_a_known_shift():
 def test_amount_out_of_range_is_refused(amount):
     with pytest.raises(ValueError, match=r"amount should be in \(0, 0.5\]"):
         objective_of(planes(), amount=amount)
+
+
+def test_the_ppm_penalty_is_the_regulariser_of_normalised_clouds():
+    """Every candidate's, mean over signs, by calling it directly; the log distortion is untouched."""
+    generator = planes()
+    plain, weighted = objective_of(generator), objective_of(generator, ppm_weight=2.0)
+    cloud = weighted.cloud(32, seeded_generator(1))
+    cost = weighted.costs(cloud, AXES[:2], 32)
+    expected = plain.costs(cloud, AXES[:2], 32)
+    torch.testing.assert_close(cost.log_distortion, expected.log_distortion)
+    assert (expected.penalty == 0).all()
+    torch.testing.assert_close(cost.total, cost.log_distortion + cost.penalty)
+
+    values = []
+    for sign in (1.0, -1.0):
+        standard = cloud.ws[:, 0, 1]
+        moved, valid = quantile_shift(standard, sign * weighted.amount)
+        rows = valid.nonzero()[:32, 0]
+        ws = cloud.ws[rows].clone()
+        ws[:, 0, 1] = moved[rows]
+        x, y = weighted.sampler.features(ws), cloud.features[rows]
+        x, y = (points / distance_quantile(pairwise_distances(points)) for points in (x, y))
+        subsamples = torch.Generator().manual_seed(cloud.subsample_seed)
+        values.append(PPMRegularizer()(x, y, generator=subsamples))
+    assert float(cost.penalty[1]) == pytest.approx(float(torch.stack(values).mean()) * 2, rel=1e-3)
+    assert cost.penalty[1] > 0.01, "the case is not flat"
+
+
+def test_the_ppm_penalty_has_a_gradient_and_ignores_company():
+    objective = objective_of(ScenesGenerator(resolution=16), ppm_weight=1.0)
+    cloud = objective.cloud(24, seeded_generator(2))
+    vectors = torch.nn.functional.normalize(torch.randn(2, 10, generator=seeded_generator(3)), dim=1)
+    variable = vectors.clone().requires_grad_()
+    together = objective.costs(cloud, variable, 24).penalty
+    together.sum().backward()
+    assert (variable.grad.norm(dim=1) > 1e-3).all()
+    alone = torch.cat([objective.costs(cloud, v[None], 24).penalty for v in vectors])
+    torch.testing.assert_close(together.detach(), alone, atol=1e-5, rtol=0)
