@@ -24,7 +24,7 @@ lint: $(VENV)/installed
 
 benchmark: $(VENV)/installed
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[benchmark]'
-	$(BIN)/python benchmarks/rtd_against_giotto.py
+	$(BIN)/python benchmarks/persistence.py
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -4,10 +4,11 @@ All of them compute over Z/2 with the enclosing radius as the largest edge lengt
 is what each does by default:
 
 - giotto-ph: `ripser_parallel`, n_threads as many as ours. Without critical edges: with several threads they
-  were seen to disagree with its own diagram. No edge collapse: it made these inputs 5 to 20 times slower.
+  were seen to disagree with its own diagram. No edge collapse: it made N = 128 and 256 in R^3
+  and R^64 6 to 18 times slower.
 - ripser (scikit-tda): `ripser` of a distance matrix.
-- GUDHI: `RipsPersistence`, its fork of Ripser, with "full distance matrix", which was 2 to 4 times faster
-  than its simplex tree with `collapse_edges` on these inputs.
+- GUDHI: `RipsPersistence`, its fork of Ripser, with "full distance matrix", which was 4 to 14 times
+  faster than its simplex tree with `collapse_edges` on the same.
 - torch-topological: `VietorisRipsComplex`, differentiable; it calls giotto-ph with critical edges, on one
   thread.
 """

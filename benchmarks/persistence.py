@@ -41,6 +41,8 @@ QUICK = {
     "threads": 1,
     "seconds": 0.0,
 }
+QUIET = 0.5
+"""Load average up to which a machine counts as idle."""
 LIMITS = Limits(single=6.0, batched=2.0)
 OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "persistence.md"
 DISTRIBUTIONS = (
@@ -139,12 +141,19 @@ def report(
         for name, found in cells.items()
         if name in PPM_WEIGHTS
     )
+    busy = (
+        f"\nOther programs ran at the same time (load average {load[0]:.1f} before the start): times are too "
+        "long, and ratios uncertain.\n"
+        if load[0] > QUIET
+        else ""
+    )
     command = " ".join(["python benchmarks/persistence.py", *arguments.words])
     return f"""# Speed of the persistence backend
 
 Ours against giotto-ph, ripser, GUDHI, torch-topological and the published formulation of PPM-Reg, in one
 process with {arguments.threads} thread(s). Times are milliseconds: the median, and quartiles in brackets.
 All of this page, verdicts included, is made by `{command}`.
+{busy}
 
 ## Marks
 
@@ -227,7 +236,7 @@ def main() -> None:
     arguments = parse(sys.argv[1:])
     torch.set_num_threads(arguments.threads)
     load, start = load_average(), time.perf_counter()
-    if load > 0.5 and not arguments.quick:
+    if load > QUIET and not arguments.quick:
         print(f"the machine is busy (load average {load:.1f}): times will be too long", file=sys.stderr)
     cells, firsts = sweep(arguments)
     missing = cuda_ready()
