@@ -14,7 +14,7 @@ from gan_topdis.persistence.compiled import load_kernels
 from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.threads import for_each, thread_count
 
-Bars = tuple[Float[Tensor, " bars"], Float[Tensor, " bars"]]
+Bars = tuple[Float[Tensor, "_"], Float[Tensor, "_"]]
 """(birth, lifetime) of N tuples, lifetime 0 where a tuple has no bar."""
 
 
@@ -210,9 +210,10 @@ def _require_bars(bars: Bars, name: str) -> None:
 
 
 def _kernels() -> ModuleType:
-    def first_calls(kernel: ModuleType) -> None:
-        one = np.zeros(1)
-        kernel.add_pairs(one, one, one, 1.0, 0, 1, np.zeros((3, 1)))
-        kernel.sum_at(one, one, np.zeros((3, 1)), 1.0, 0, 1, one.copy())
+    return load_kernels("gan_topdis.losses.mmd_kernel", _first_calls)
 
-    return load_kernels("gan_topdis.losses.mmd_kernel", first_calls)
+
+def _first_calls(kernel: ModuleType) -> None:
+    one = np.zeros(1)
+    kernel.add_pairs(one, one, one, 1.0, 0, 1, np.zeros((3, 1)))
+    kernel.sum_at(one, one, np.zeros((3, 1)), 1.0, 0, 1, one.copy())

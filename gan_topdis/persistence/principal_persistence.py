@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 
 import numpy as np
@@ -144,27 +144,26 @@ def _bars_and_edges_by_cpu(
     kernel = _kernels(dtype)
     threads = thread_count(1 + min(pairs, all_pairs) * values.shape[1] // SMALLEST_SHARE)
     blocks = 4 * threads if threads > 1 else 1
-
-    def share(rows: int, block: int) -> tuple[int, int]:
-        return rows * block // blocks, rows * (block + 1) // blocks
-
     distances = np.empty((0, 0))
     if all_pairs < pairs:  # then all distances are less work than those of each tuple, and O(s) memory
         distances = np.empty((n, n))
+        rows = [n * k // blocks for k in range(blocks + 1)]
         for_each(
-            blocks, lambda block: kernel.fill_distances(values, *share(n, block), distances), threads=threads
+            blocks,
+            lambda k: kernel.fill_distances(values, rows[k], rows[k + 1], distances),
+            threads=threads,
         )
-    birth, lifetime = np.empty(s, dtype), np.empty(s, dtype)
-    edges = np.empty((s, 4), np.int64)
-    overflows = np.zeros(blocks, np.int64)
-
-    def run(block: int) -> None:
-        overflows[block] = kernel.bars_of_tuples(
-            values, corners, *share(s, block), distances, birth, lifetime, edges
-        )
-
-    for_each(blocks, run, threads=threads)
-    if overflows.any():
+    birth, lifetime, edges = np.empty(s, dtype), np.empty(s, dtype), np.empty((s, 4), np.int64)
+    cuts = [s * k // blocks for k in range(blocks + 1)]
+    overflows: list[int] = []  # lambdas, since tests decorate inner functions anew on every call
+    for_each(
+        blocks,
+        lambda k: overflows.append(
+            kernel.bars_of_tuples(values, corners, cuts[k], cuts[k + 1], distances, birth, lifetime, edges)
+        ),
+        threads=threads,
+    )
+    if any(overflows):
         raise ValueError(f"distances between points should fit in {dtype}; rescale the points")
     device = points.device
     return (
@@ -227,13 +226,16 @@ def _accepted(tuples: Tensor, size: int, n: int) -> Int64[Tensor, "s corners"]:
 
 
 def _kernels(dtype: np.dtype) -> ModuleType:
-    def first_calls(kernel: ModuleType) -> None:
-        one, edges = np.zeros(1, dtype), np.zeros((1, 4), np.int64)
-        points, distances, gradient = np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1)
-        kernel.fill_distances(points, 0, 1, distances)
-        kernel.bars_of_tuples(points, edges, 0, 1, distances, one, one.copy(), edges.copy())
-        kernel.scatter(points, edges, gradient, gradient, distances)
-
     return load_kernels(
-        "gan_topdis.persistence.principal_persistence_kernel", first_calls, variant=dtype.name
+        "gan_topdis.persistence.principal_persistence_kernel",
+        partial(_first_calls, dtype=dtype),
+        variant=dtype.name,
     )
+
+
+def _first_calls(kernel: ModuleType, dtype: np.dtype) -> None:
+    one, edges = np.zeros(1, dtype), np.zeros((1, 4), np.int64)
+    points, distances, gradient = np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1)
+    kernel.fill_distances(points, 0, 1, distances)
+    kernel.bars_of_tuples(points, edges, 0, 1, distances, one, one.copy(), edges.copy())
+    kernel.scatter(points, edges, gradient, gradient, distances)
