@@ -15,10 +15,20 @@ SIGNATURES = {
     "gan_topdis.persistence:cross_barcode": "(lower, upper)",
     "gan_topdis.persistence:rtd": "(a, b, *, sides='minmax', symmetric=True, power=1)",
     "gan_topdis.persistence:h0_deaths": "(distances)",
+    "gan_topdis.persistence:principal_persistence": (
+        "(points, dimension, subsamples, *, replacement=True, generator=None)"
+    ),
     "gan_topdis.persistence:vr_persistence": "(distance_matrix, max_dimension, max_ball_diameter=0.0)",
     "gan_topdis.persistence:vr_persistence_l1": "(points, max_dimension, max_ball_diameter=0.0)",
     "gan_topdis.losses:ConnectivityLoss": "(eta=2.0, branches=1, over_branches='mean')",
     "gan_topdis.losses:ConnectivityLoss.forward": "(self, codes)",
+    "gan_topdis.losses:CramerDistance": "()",
+    "gan_topdis.losses:CramerDistance.forward": "(self, x, y)",
+    "gan_topdis.losses:PPMRegularizer": (
+        "(weights=(1.0, 1.0), bandwidth=0.1, subsamples=1024, convention='paper', replacement=True)"
+    ),
+    "gan_topdis.losses:PPMRegularizer.forward": "(self, x, y, *, generator=None)",
+    "gan_topdis.losses:mmd_squared": "(x, y, *, width)",
     "gan_topdis.losses:RTDLoss": "(sides='minmax', symmetric=True, power=1, normalize='quantile')",
     "gan_topdis.losses:RTDLoss.forward": "(self, x, y)",
     "gan_topdis.generators:load_generator": (
