@@ -87,10 +87,11 @@ def export(
             generator = open_network(
                 network, device=device, trust_pickle=trust_pickle, stylegan_repo=stylegan_repo
             )
-        target = Path(out) if out is not None else Path(str(outdir)) / FILE_NAMES.get(format_, "")
+        name = FILE_NAMES.get(format_)
+        target = Path(str(out or outdir)) if out or name is None else Path(str(outdir)) / name
         if not overwrite and (target.is_file() or (target.is_dir() and any(target.iterdir()))):
             raise ValueError(f"{target} is there already; replace what it holds with --overwrite")
-        (target if target == Path(str(outdir)) else target.parent).mkdir(parents=True, exist_ok=True)
+        (target.parent if out or name else target).mkdir(parents=True, exist_ok=True)
         written = write_directions(
             found,
             target,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,12 @@ _UNIT_TOLERANCE = 1e-3
 _REQUIRED = ("format_version", "directions", "scale", "layers", "names", "scores", "space", "meta")
 _OPTIONAL = ("w_mean", "score_table", "score_names", "rtd")
 SPACES = ("z", "w", "w+")
+_DAMAGED = (
+    *(ValueError, OSError, EOFError, KeyError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),  # an archive that is none
+    *(SyntaxError, TypeError, tokenize.TokenError),  # a header that is no Python literal
+)
+"""What numpy and zipfile raise for damaged files."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,7 @@ class Directions:
                     raise ValueError("it holds a single array")
                 with archive:
                     arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise ValueError(
                 f"{target} should be a directions .npz without objects inside: {error}"
             ) from error

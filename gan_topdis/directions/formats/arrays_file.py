@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +15,13 @@ import numpy as np
 # Saved without compression, as numpy does by default, the ratio is 1; layers or zeros compress well.
 MAX_EXPANSION = 200
 GRACE_BYTES = 64 * 2**20
+
+_DAMAGED = (
+    *(ValueError, OSError, EOFError, KeyError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),  # an archive that is none
+    *(SyntaxError, TypeError, tokenize.TokenError),  # a header that is no Python literal
+)
+"""What numpy and zipfile raise for damaged files; found by changing bits."""
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -25,7 +34,7 @@ def read_npy(path: Path) -> np.ndarray:
     try:
         with path.open("rb") as stream:
             array = np.lib.format.open_memmap(path, mode="r") if _is_npy(stream) else None
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except _DAMAGED as error:
         raise ValueError(
             f"{path} should be a .npy file of numbers, without objects inside: {error}"
         ) from None
@@ -48,7 +57,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"it expands to {total} bytes: damaged or a zip bomb")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, MemoryError, SyntaxError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ValueError(f"{path} should be a .npz file of arrays, without objects inside: {error}") from None
 
 
