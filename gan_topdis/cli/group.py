@@ -14,6 +14,9 @@ VERBS = {
     "traverse": "gan_topdis.cli.traverse:traverse",
     "export": "gan_topdis.cli.export:export",
     "import": "gan_topdis.cli.import_:import_",
+    "apply": "gan_topdis.cli.apply:apply",
+    "evaluate": "gan_topdis.cli.evaluate:evaluate",
+    "benchmark": "gan_topdis.cli.benchmark:benchmark",
 }
 """Verb to `module:command`, in the order of the help."""
 

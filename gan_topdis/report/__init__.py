@@ -2,6 +2,7 @@
 
 from gan_topdis.report.animation import save_animation
 from gan_topdis.report.direction_sheet import direction_label, direction_sheet
+from gan_topdis.report.evaluation import evaluation_summary, evaluation_table, render_evaluation
 from gan_topdis.report.grid import RowLabel, contact_sheet
 from gan_topdis.report.html import render_report
 from gan_topdis.report.picture import require_picture_channels, thumbnails, to_picture, to_pixels
@@ -16,8 +17,11 @@ __all__ = [
     "contact_sheet",
     "direction_label",
     "direction_sheet",
+    "evaluation_summary",
+    "evaluation_table",
     "known_factor",
     "printable",
+    "render_evaluation",
     "render_report",
     "require_picture_channels",
     "save_animation",
