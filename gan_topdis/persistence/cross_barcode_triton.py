@@ -1,7 +1,12 @@
-"""Critical edges of cross-barcodes and of plain Vietoris-Rips H1 on a GPU, by Triton."""
+"""Critical edges of cross-barcodes, and of plain Vietoris-Rips H1, on a GPU.
+
+Sorting is torch's; the sweep is a Triton kernel (`sweep_triton`, which says what was checked). Everything up
+to `Deaths` has shapes that do not depend on the data and never waits for the device.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +14,7 @@ import triton
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from gan_topdis.persistence.pairing import MAXIMUM, MINIMUM, A, B, Pairing
 from gan_topdis.persistence.sweep_triton import LATER, find_empty_lunes, sweep
 
 SCRATCH = 2**30
@@ -23,12 +29,54 @@ class Deaths:
         death: at code i * n + j (i < j) of a birth edge the code of its death edge, if the bar is longer than
             0; -2 if the class never dies; -1 everywhere else.
         in_upper: whether the death is to be read from `upper`, else from `lower`.
+        turn: running number of that death, with gaps.
         complete: False where more classes were alive at once than there was room for: the bars are wrong.
     """
 
     death: Int64[Tensor, "b codes"]
     in_upper: Bool[Tensor, "b codes"]
+    turn: Int64[Tensor, "b codes"]
     complete: Bool[Tensor, " b"]
+
+
+def pair_cross_barcodes(
+    a: Float[Tensor, "items n n"],
+    b: Float[Tensor, "items n n"],
+    terms: Sequence[tuple[int, int]],
+    *,
+    capacity: int | None = None,
+) -> Pairing | None:
+    """What `pairing.pair_cross_barcodes` returns, bars in the same order, on the device of a and b.
+
+    Waits for the device once, to learn the largest number of bars.
+
+    Args:
+        a, b: see `pair_deaths`; not checked here, nor is a <= b for a term (A, B).
+        terms: pairs of kinds (lower, upper), such as (MINIMUM, A).
+        capacity: see `pair_deaths`.
+
+    Returns:
+        None where that was not enough for some barcode: to be paired on the CPU.
+    """
+    items, n, _ = a.shape
+    kinds = {A: a, B: b, MINIMUM: torch.minimum(a, b), MAXIMUM: torch.maximum(a, b)}
+    lower, upper = (
+        torch.stack([kinds[term[side]] for term in terms], dim=1).flatten(0, 1) for side in range(2)
+    )  # (items * terms, n, n) each
+    found = pair_deaths(lower, upper, capacity=capacity)
+    present = found.death >= 0
+    longest = present.sum(dim=1).max() if len(present) else present.sum()
+    complete, r = torch.stack([found.complete.all().long(), longest]).tolist()
+    if not complete:
+        return None
+    order = torch.where(present, found.turn, n * n).sort(dim=1).indices[:, :r]  # births in order of death
+    there = present.gather(1, order)
+    shape = (items, len(terms), r)
+    return Pairing(
+        birth=torch.where(there, order, 0).reshape(shape),
+        death=torch.where(there, found.death.gather(1, order), 0).reshape(shape),
+        death_in_upper=(there & found.in_upper.gather(1, order)).reshape(shape),
+    )
 
 
 def pair_deaths(
@@ -50,53 +98,48 @@ def pair_deaths(
     """
     b, n, _ = lower.shape
     room = 4 * n if capacity is None else capacity
-    edges = n * (n - 1) // 2
-    device = lower.device
-    deaths = torch.full((b, n * n), -1, dtype=torch.int32, device=device)
-    complete = torch.ones(b, dtype=torch.int8, device=device)
+    deaths = torch.full((b, n * n), -1, dtype=torch.int32, device=lower.device)
+    turns = torch.zeros_like(deaths)
+    complete = torch.ones(b, dtype=torch.int8, device=lower.device)
+    lower, upper = lower.detach(), None if upper is None else upper.detach()
     width = max(64, triton.next_power_of_2(n)) // 64
     together = max(1, SCRATCH // (8 * room * (n + 1) * width))
-    for first in range(0, b if edges else 0, together):
+    for first in range(0, b if n > 1 else 0, together):
         part = slice(first, first + together)
-        _sweep_some(
-            lower[part].detach(),
-            None if upper is None else upper[part].detach(),
-            room,
-            deaths[part],
-            complete[part],
-        )
-    death, in_upper = deaths.long() >> 1, (deaths & 1).bool() & (deaths >= 0)
+        results = deaths[part], turns[part], complete[part]
+        _sweep_some(lower[part], None if upper is None else upper[part], room, results)
+    death, is_cone = deaths.long() >> 1, (deaths & 1).bool() & (deaths >= 0)
     code = death.clamp(min=0)
-    low = lower.detach().flatten(1)
+    low = lower.flatten(1)
     length = low.gather(1, code)
     if upper is not None:
-        high = upper.detach().flatten(1).gather(1, code)
-        in_upper = in_upper & (high > length)  # read from `lower` where they are equal
-        length = torch.where(in_upper, high, length)
+        high = upper.flatten(1).gather(1, code)
+        is_cone = is_cone & (high > length)  # read from `lower` where they are equal
+        length = torch.where(is_cone, high, length)
     death = torch.where((deaths >= 0) & (length <= low), -1, torch.where(deaths == -2, -2, death))
-    return Deaths(death=death, in_upper=in_upper & (death >= 0), complete=complete.bool())
+    return Deaths(death=death, in_upper=is_cone & (death >= 0), turn=turns.long(), complete=complete.bool())
 
 
 def _sweep_some(
     lower: Float[Tensor, "b n n"],
     upper: Float[Tensor, "b n n"] | None,
     capacity: int,
-    deaths: Int64[Tensor, "b codes"],
-    complete: Bool[Tensor, " b"],
+    results: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    """Sort the edges of some barcodes and run both kernels on them."""
+    """Sort the edges of some barcodes and run both kernels on them; results: deaths, turns, complete."""
     b, n, _ = lower.shape
-    i, j = torch.triu_indices(n, n, offset=1, device=lower.device)
+    device = lower.device
+    i, j = torch.triu_indices(n, n, offset=1, device=device)
     codes = i * n + j  # ascending
     edges = len(codes)
     lengths, order = (lower.flatten(1)[:, codes] + 0.0).sort(dim=1, stable=True)  # -0.0 becomes 0.0
     order = codes[order]
-    ranks = torch.full((b, n * n), LATER.value, dtype=torch.int32, device=lower.device)
-    place = torch.arange(edges, dtype=torch.int32, device=lower.device).expand(b, edges)
+    ranks = torch.full((b, n * n), LATER.value, dtype=torch.int32, device=device)
+    place = torch.arange(edges, dtype=torch.int32, device=device).expand(b, edges)
     ranks.scatter_(1, order, place)
     ranks.scatter_(1, order % n * n + order // n, place)
-    classless = torch.zeros(b, edges, dtype=torch.int8, device=lower.device)
-    cone_codes = cone_times = torch.zeros(b, 0, dtype=torch.int32, device=lower.device)
+    classless = torch.zeros(b, edges, dtype=torch.int8, device=device)
+    cone_codes = cone_times = torch.zeros(b, 0, dtype=torch.int32, device=device)
     if upper is not None:
         classless = (upper.flatten(1).gather(1, order) == lengths).to(torch.int8)
         heights, later = (upper.flatten(1)[:, codes] + 0.0).sort(dim=1, stable=True)
@@ -108,12 +151,12 @@ def _sweep_some(
         # but a cone triangle that enters with its edge follows it at once
         times, again = (2 * torch.where(along, at + 1, times) + ~along).sort(dim=1, stable=True)
         cone_codes, cone_times = later.gather(1, again).int(), (times // 2).int()
-    todo = torch.zeros(b, edges, dtype=torch.int8, device=lower.device)
+    todo = torch.zeros(b, edges, dtype=torch.int8, device=device)
     padded = max(64, triton.next_power_of_2(n))
-    words = torch.zeros(b, n + 1, n, dtype=torch.int64, device=lower.device)
-    holders = torch.zeros(b, capacity, n + 1, padded // 64, dtype=torch.int64, device=lower.device)
+    words = torch.zeros(b, n + 1, n, dtype=torch.int64, device=device)
+    holders = torch.zeros(b, capacity, n + 1, padded // 64, dtype=torch.int64, device=device)
     with torch.cuda.device_of(lower):
-        find_empty_lunes[(n, b)](ranks, todo, n, edges, K=64, J=32)
+        find_empty_lunes[(n, b)](ranks, todo, n, edges, K=64, J=32, enable_fp_fusion=False)
         sweep[(b,)](
             ranks,
             order.int(),
@@ -121,11 +164,10 @@ def _sweep_some(
             todo,
             cone_codes,
             cone_times,
-            _generator_words(edges, lower.device),
+            _generator_words(edges, device),
             words,
             holders,
-            deaths,
-            complete,
+            *results,
             n,
             edges,
             cone_codes.shape[1],
@@ -142,7 +184,7 @@ def _sweep_some(
 
 
 def _generator_words(count: int, device: torch.device) -> Int64[Tensor, " count"]:
-    """Fixed pseudo-random 63-bit numbers (splitmix64), the same as those of `sweep_kernel`."""
+    """Fixed pseudo-random 63-bit numbers (splitmix64), as in `sweep_kernel`."""
 
     def shifted(x: Tensor, bits: int) -> Tensor:
         return x ^ ((x >> bits) & ((1 << (64 - bits)) - 1))

@@ -106,6 +106,7 @@ def sweep(  # type: ignore[no-untyped-def]
     words,
     holders,
     deaths,
+    turns,
     complete,
     n,
     edges,
@@ -131,6 +132,7 @@ def sweep(  # type: ignore[no-untyped-def]
         holders: scratch int64 (b, capacity, n + 1, W) of zeros.
         deaths: int32 (b, n * n) of -1; at the code of a birth edge 2 * death edge, plus 1 for a cone
             triangle, or -2 for a class that never dies. Bars of length 0 are included.
+        turns: int32 (b, n * n); at the code of a birth edge the running number of its death.
         complete: int8 (b,) of 1; 0 where more than `capacity` classes were alive at once, and the bars are
             wrong.
         N, S, W: n and capacity rounded up to powers of two, N >= 64; W = N / 64.
@@ -146,6 +148,7 @@ def sweep(  # type: ignore[no-untyped-def]
     words += item * (n + 1) * n
     holders += item * capacity * (n + 1) * W
     deaths += item * n * n
+    turns += item * n * n
     vertex = tl.arange(0, N)
     slot = tl.arange(0, S)
     block = tl.arange(0, B)
@@ -153,6 +156,7 @@ def sweep(  # type: ignore[no-untyped-def]
     age = tl.full((S,), -1, tl.int32)  # rank of the birth edge of the generator in a slot; -1: free
     born = tl.full((S,), 0, tl.int32)  # its code
     alive = 0
+    died = 0
     cone = 0  # cone triangles that are done with
     p = 0  # edges that are done with
     going = 1
@@ -186,6 +190,8 @@ def sweep(  # type: ignore[no-untyped-def]
                     _end_generator(holders, words, vector, youngest, change, n, S, W, F)
                     birth = tl.sum(tl.where(slot == youngest, born, 0), axis=0)
                     tl.store(deaths + birth, 2 * edge + 1)
+                    tl.store(turns + birth, died)
+                    died += 1
                     age = tl.where(slot == youngest, -1, age)
                     alive -= 1
                     cone += first + 1
@@ -271,6 +277,8 @@ def sweep(  # type: ignore[no-untyped-def]
                     _end_generator(holders, words, vector, youngest, change, n, S, W, F)
                     birth = tl.sum(tl.where(slot == youngest, born, 0), axis=0)
                     tl.store(deaths + birth, 2 * code)
+                    tl.store(turns + birth, died)
+                    died += 1
                     age = tl.where(slot == youngest, -1, age)
                     alive -= 1
                     closing = alive

@@ -22,13 +22,14 @@ from pairs_of_matrices import (
 )
 from triton_devices import DEVICES
 
-from gan_topdis.persistence.pairing import A, B, pair_cross_barcodes
+from gan_topdis.persistence.pairing import MAXIMUM, MINIMUM, A, B
+from gan_topdis.persistence.pairing import pair_cross_barcodes as cpu_pairing
 from gan_topdis.persistence.rips_pairing import rips_pairings
 
 pytest.importorskip("triton")
 
 from gan_topdis.persistence import cross_barcode_triton
-from gan_topdis.persistence.cross_barcode_triton import Deaths, pair_deaths
+from gan_topdis.persistence.cross_barcode_triton import Deaths, pair_cross_barcodes, pair_deaths
 
 pytestmark = pytest.mark.parametrize("device", DEVICES)
 
@@ -43,7 +44,7 @@ def pairs(found: Deaths, item: int = 0) -> Edges:
 
 
 def by_cpu(lower: torch.Tensor, upper: torch.Tensor) -> Edges:
-    found = pair_cross_barcodes(lower[None], upper[None], [(A, B)], names=("lower", "upper"))
+    found = cpu_pairing(lower[None], upper[None], [(A, B)], names=("lower", "upper"))
     births, deaths, in_upper = (
         part[0, 0].tolist() for part in (found.birth, found.death, found.death_in_upper)
     )
@@ -52,7 +53,7 @@ def by_cpu(lower: torch.Tensor, upper: torch.Tensor) -> Edges:
 
 def sweep_one(device: str, lower: torch.Tensor, upper: torch.Tensor | None, **options: int) -> Deaths:
     found = pair_deaths(lower[None].to(device), None if upper is None else upper[None].to(device), **options)
-    return Deaths(*(part.cpu() for part in (found.death, found.in_upper, found.complete)))
+    return Deaths(*(part.cpu() for part in (found.death, found.in_upper, found.turn, found.complete)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -81,16 +82,17 @@ def test_more_points_than_a_word_has_bits(device, generator):
     assert pairs(sweep_one(device, lower, upper)) == by_cpu(lower, upper)
 
 
-def test_batches_and_chunks_of_them(device, generator, monkeypatch):
-    """One item of several, in float32, and swept one after the other where memory is short."""
-    given = [euclidean(6, generator), one_sided(6, generator), integer_tied(6, generator)]
-    lower, upper = (torch.stack(part).float() for part in zip(*given, strict=True))
-    together = pair_deaths(lower.to(device), upper.to(device))
-    for item in range(3):
-        assert pairs(together, item) == by_cpu(lower[item], upper[item])
-    monkeypatch.setattr(cross_barcode_triton, "SCRATCH", 1)
-    apart = pair_deaths(lower.to(device), upper.to(device))
-    assert torch.equal(together.death, apart.death) and torch.equal(together.in_upper, apart.in_upper)
+def test_the_pairing_of_the_cpu_bar_by_bar(device, generator, monkeypatch):
+    """Items, terms, order and padding, in float32; then swept one by one, as where memory is short."""
+    a, b = (torch.stack([distances(torch.randn(6, 2, generator=generator)) for _ in range(2)]) for _ in "ab")
+    terms = [(MINIMUM, A), (B, MAXIMUM)]
+    expected = cpu_pairing(a, b, terms, names=("a", "b"))
+    for scratch in (cross_barcode_triton.SCRATCH, 1):
+        monkeypatch.setattr(cross_barcode_triton, "SCRATCH", scratch)
+        found = pair_cross_barcodes(a.to(device), b.to(device), terms)
+        for name in ("birth", "death", "death_in_upper"):
+            assert torch.equal(getattr(found, name).cpu(), getattr(expected, name))
+    assert (expected.death == 0).any()  # padding
 
 
 def test_too_many_classes_alive_are_said(device, generator):
@@ -98,6 +100,8 @@ def test_too_many_classes_alive_are_said(device, generator):
     upper = lower + 10 * (lower > 0)
     assert pairs(sweep_one(device, lower, upper, capacity=9)) == by_cpu(lower, upper)
     assert not sweep_one(device, lower, upper, capacity=8).complete.any()
+    batch = lower[None].to(device), upper[None].to(device)
+    assert pair_cross_barcodes(*batch, [(A, B)], capacity=8) is None
 
 
 def test_one_point_and_no_barcodes(device):
@@ -105,6 +109,7 @@ def test_one_point_and_no_barcodes(device):
     assert found.death.tolist() == [[-1], [-1]] and found.complete.all()
     none = torch.zeros(0, 4, 4, device=device)
     assert pair_deaths(none, none).death.shape == (0, 16)
+    assert pair_cross_barcodes(none, none, [(A, B)]).birth.shape == (0, 1, 0)
 
 
 # --- without a cone: H1 of one metric space ---
