@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_topdis.persistence.compiled import load_kernels
 from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.distances import pairwise_distances
-from gan_topdis.persistence.pairing import comparable, refuse
+from gan_topdis.persistence.pairing import are_accepted, comparable, refuse
 from gan_topdis.persistence.threads import for_each, thread_count
 from gan_topdis.tensors import require_square
 
@@ -52,7 +52,7 @@ def tree_edges(
     Args and errors: those of `h0_deaths`, which call the matrix `name`.
     """
     batch, n = distances.shape[:-2], distances.shape[-1]
-    if kernels_for(distances) == "triton" and _are_accepted(distances):
+    if kernels_for(distances) == "triton" and are_accepted(distances):
         from gan_topdis.persistence import h0_triton
 
         return h0_triton.tree_edges(distances.reshape(batch.numel(), n, n)).reshape(*batch, n - 1)
@@ -74,12 +74,6 @@ def l1_tree_edges(points: Float[Tensor, "n b d"]) -> Int64[Tensor, "b n-1"]:
         return tree_edges(pairwise_distances(points.detach().transpose(0, 1), p=1.0), "codes")
     n, b, _ = points.shape
     return _run("trees_of_points", comparable(points), b, n, "codes").to(points.device)
-
-
-def _are_accepted(distances: Float[Tensor, "*batch n n"]) -> bool:
-    """Whether all are distance matrices, found on their device; the CPU kernel says what is wrong."""
-    good = distances.isfinite() & (distances >= 0) & (distances == distances.mT)
-    return bool(good.all() & (distances.diagonal(dim1=-2, dim2=-1) == 0).all())
 
 
 def _run(kernel: str, values: np.ndarray, items: int, n: int, name: str) -> Int64[Tensor, "items edges"]:

@@ -1,4 +1,4 @@
-"""Where births and deaths of a batch of cross-barcodes are to be read: the compiled sweep on CPU threads."""
+"""Where births and deaths of a batch of cross-barcodes are to be read: the sweep, on CPU threads or a GPU."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.threads import for_each, thread_count
 
 A, B, MINIMUM, MAXIMUM = range(4)
@@ -26,8 +27,9 @@ class Pairing:
     """Bars of `items` pairs of matrices times `terms` cross-barcodes each.
 
     Attributes:
-        birth, death: positions i * n + j (i < j) in a matrix. Barcodes with fewer than r bars of positive
-            length end in pairs of the first diagonal entry, of length 0.
+        birth, death: positions i * n + j (i < j) in a matrix. What is there beside the bars of positive
+            length is of length 0: on the CPU pairs of the first diagonal entry, behind the bars; on a GPU
+            every edge that starts no bar, paired with itself, in its place.
         death_in_upper: whether the death is read from the upper matrix of its term, else from the lower.
     """
 
@@ -57,6 +59,14 @@ def pair_cross_barcodes(
     """
     items, n, _ = a.shape
     require_room(n, names[0])
+    if kernels_for(a) == "triton" and items and n > 1 and are_accepted(torch.stack([a, b])):
+        if (A, B) in terms and bool((a > b).any()):
+            raise ValueError(_NOT_BELOW)
+        from gan_topdis.persistence.device_pairing import pairs_of_terms
+
+        first, second = a.detach(), b.detach()
+        of_each_kind = (first, second, torch.minimum(first, second), torch.maximum(first, second))
+        return Pairing(*pairs_of_terms(of_each_kind, terms))
     values, others = comparable(a), comparable(b)
     kernel = _kernels(values.dtype)
     edges = n * (n - 1) // 2
@@ -91,6 +101,8 @@ def pair_cross_barcodes(
     in_upper = torch.from_numpy(present & (pairs[..., 2] == 1)).to(a.device)
     return Pairing(birth=positions[..., 0], death=positions[..., 1], death_in_upper=in_upper)
 
+
+_NOT_BELOW = "lower should not exceed upper anywhere; the cross-barcode needs lower <= upper"
 
 SMALLEST_SHARE = 4000
 """Edges below which waking another thread costs more than it saves."""
@@ -131,10 +143,15 @@ def refuse(reasons: np.ndarray, names: Sequence[str]) -> None:
             "or torch.cdist with compute_mode='donot_use_mm_for_euclid_dist'",
             kernel.ASYMMETRIC: f"{name} should be exactly symmetric; use pairwise_distances, "
             "or torch.maximum(d, d.mT)",
-            kernel.NOT_BELOW: "lower should not exceed upper anywhere; the cross-barcode needs "
-            "lower <= upper",
+            kernel.NOT_BELOW: _NOT_BELOW,
         }[reasons[first]]
     )
+
+
+def are_accepted(distances: Float[Tensor, "*batch n n"]) -> bool:
+    """Whether all are distance matrices; waits for the device once."""
+    good = distances.isfinite() & (distances >= 0) & (distances == distances.mT)
+    return bool(good.all() & (distances.diagonal(dim1=-2, dim2=-1) == 0).all())
 
 
 def refuse_wrong_matrix(distances: np.ndarray, name: str) -> None:

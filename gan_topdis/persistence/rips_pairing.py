@@ -10,9 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.gudhi_reference import intervals_of_ranks
 from gan_topdis.persistence.pairing import (
     SMALLEST_SHARE,
+    are_accepted,
     comparable,
     refuse,
     refuse_wrong_matrix,
@@ -96,6 +98,45 @@ def rips_pairings(distances: Float[Tensor, "b n n"], max_edge_length: float) -> 
         )
         for item, (bars, joins, alive) in enumerate(numbers)
     ]
+
+
+def rips_pairings_on_device(
+    distances: Float[Tensor, "b n n"], max_edge_length: float
+) -> list[RipsPairing] | None:
+    """`rips_pairings` by Triton, without pairs of length 0; None where that is not to be had.
+
+    That is for matrices that live elsewhere, for wrong ones, which the CPU names, and for single points.
+    """
+    if (
+        kernels_for(distances) != "triton"
+        or len(distances) == 0
+        or distances.shape[1] < 2
+        or not are_accepted(distances)
+    ):
+        return None
+    from gan_topdis.persistence.device_pairing import edges_of_rips
+
+    trees, deaths = (edges.cpu().numpy() for edges in edges_of_rips(distances.detach()))
+    lengths = comparable(distances).reshape(len(distances), -1)
+    n = distances.shape[1]
+    nothing = np.empty(0, np.int64)
+    pairings = []
+    for tree, death, length in zip(trees, deaths, lengths, strict=True):
+        birth = np.flatnonzero(death >= 0)
+        birth = birth[length[birth] <= max_edge_length]
+        ends = length[death[birth]] <= max_edge_length
+        birth, alive = birth[ends], birth[~ends]
+        order = np.lexsort((birth, death[birth], length[death[birth]]))
+        tree = tree[length[tree] <= max_edge_length]
+        pairings.append(
+            RipsPairing(
+                birth=(nothing, birth[order]),
+                death=(tree, death[birth][order]),
+                essential=(nothing, _ascending(length, alive)),
+                components=n - len(tree),
+            )
+        )
+    return pairings
 
 
 def rips_pairing_by_gudhi(

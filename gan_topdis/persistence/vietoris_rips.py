@@ -10,7 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_topdis.persistence.diagram import PersistenceDiagram
-from gan_topdis.persistence.rips_pairing import RipsPairing, rips_pairing_by_gudhi, rips_pairings
+from gan_topdis.persistence.rips_pairing import (
+    RipsPairing,
+    rips_pairing_by_gudhi,
+    rips_pairings,
+    rips_pairings_on_device,
+)
 from gan_topdis.tensors import require_square
 
 ENGINES = ("native", "gudhi")
@@ -84,7 +89,7 @@ def vietoris_rips_batch(
         raise ValueError(f"max_edge_length should be at least 0 or None, got {max_edge_length}")
     limit = math.inf if max_edge_length is None else max_edge_length
     if engine == "native":
-        pairings = rips_pairings(distances, limit)
+        pairings = rips_pairings_on_device(distances, limit) or rips_pairings(distances, limit)
     else:
         pairings = [rips_pairing_by_gudhi(matrix, limit, max_dimension) for matrix in distances]
     return [
