@@ -58,11 +58,12 @@ def write_file_or_folder(
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """File names of direction names: letters, digits, space, dot, dash and underscore; no two alike."""
+    """File names of direction names: letters, digits, space, dot, dash and underscore, 100 at most; no two
+    alike."""
     stems: list[str] = []
     taken: set[str] = set()
     for index, name in enumerate(names):
-        stem = re.sub(r"[^\w .-]", "_", name).strip(" .") or f"direction {index}"
+        stem = re.sub(r"[^\w .-]", "_", name[:100]).strip(" .") or f"direction {index}"
         if stem.casefold() in taken:
             stem = f"{stem}_{index}"
         while stem.casefold() in taken:
