@@ -192,14 +192,17 @@ def _write_page(
     config: BenchmarkConfig, outdir: Path, arguments: tuple[str, ...], write_docs: str | None
 ) -> str:
     from gan_topdis.generators.analytic import ANALYTIC
+    from gan_topdis.generators.scene_factors import scene_factor_accuracy
     from gan_topdis.report.benchmark_page import benchmark_page
     from gan_topdis.run import write_atomically
     from gan_topdis.run.provenance import versions
     from gan_topdis.run.results import read_results
 
+    accuracy = ", ".join(f"{name} {value:.3f}" for name, value in scene_factor_accuracy().items())
     about = {
         "scenes": "a lit ball over a floor, 6 factors of 10 rotated dimensions of z",
-        "demo": "a StyleGAN2 trained on pictures of scenes, directions in w of 64 dimensions",
+        "demo": "a StyleGAN2 trained on pictures of scenes, directions in w; R^2 of the network that "
+        f"reads its factors off pictures, on rendered ones: {accuracy}",
         **{name: entry.about for name, entry in ANALYTIC.items()},
     }
     results = read_results(outdir)

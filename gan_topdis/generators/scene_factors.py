@@ -7,6 +7,7 @@ it has not seen; the weights lie beside this file.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from torch import Tensor, nn
 
 from gan_topdis.generators.checkpoint_error import CheckpointError
 from gan_topdis.generators.network_file import read_network_file
-from gan_topdis.generators.safe_pickle import Dictionary
+from gan_topdis.generators.safetensors_file import NamedTensors
 from gan_topdis.generators.scenes import FACTORS
 from gan_topdis.generators.torch_storage import StoredTensor
 
 RESOLUTION = 32
 """Pixels a side of the pictures it was trained on; others are averaged or refused."""
 WEIGHTS = Path(__file__).with_name("scene_factors.safetensors")
+ACCURACY_KEY = "held_out_r2"
+"""Of the file's metadata: JSON, R^2 by name of the factor."""
 _WIDTHS = (24, 32, 48, 48)
 _HIDDEN = 64
 
@@ -70,14 +73,23 @@ def scene_factors(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 6"]:
     return factors.clamp(0, 1)
 
 
+def scene_factor_accuracy() -> dict[str, float]:
+    """R^2 of each factor on rendered pictures that training has not drawn, by name of the factor."""
+    return {str(name): float(value) for name, value in json.loads(_contents().metadata[ACCURACY_KEY]).items()}
+
+
+def _contents() -> NamedTensors:
+    contents = read_network_file(WEIGHTS)
+    if not isinstance(contents, NamedTensors):
+        raise CheckpointError(f"{WEIGHTS.name} should be a safetensors file; install gan_topdis again")
+    return contents
+
+
 @cache
 def _network(device: str) -> SceneFactorNetwork:
     """The trained network, read once per device."""
-    contents = read_network_file(WEIGHTS)
-    if not isinstance(contents, Dictionary):
-        raise CheckpointError(f"{WEIGHTS.name} should hold named tensors; install gan_topdis again")
     state = {
-        str(name): value.float32() for name, value in contents.items() if isinstance(value, StoredTensor)
+        str(name): value.float32() for name, value in _contents().items() if isinstance(value, StoredTensor)
     }
     network = SceneFactorNetwork()
     network.load_state_dict(state)

@@ -9,6 +9,17 @@ from typing import Any
 
 Result = Mapping[str, Any]
 OURS = "topdis"
+_HOW = """\
+Each network has factors that can be measured: by formula, or for `demo` by a small network that reads them
+off the picture (`benchmarks/train_scene_factors.py`). As many directions are searched as there are factors.
+The seed draws the search, and for networks with formulas the hidden rotation of the latent space. Numbers
+are means over seeds +- their standard deviation, the best of a row in bold.
+
+Factor response: all directions move the picture equally far, half the median distance of two pictures (or
+by three standard deviations of the latent, where that is not enough), in both signs; counted is the mean
+|change| of every factor in units of its standard deviation. Disentanglement and completeness are those of
+Eastwood and Williams (ICLR 2018) with this matrix of directions by factors.
+"""
 
 
 @dataclass(frozen=True)
@@ -147,18 +158,7 @@ def benchmark_page(
         f"Made by `{command}` and not edited; {len(cells)} searches, {seeds} seeds a network. {conditions}",
         *(["", "**Short searches (--quick): numbers only show that the command works.**"] if quick else []),
         "",
-        "Each network has factors that can be measured: by formula, or for `demo`, a trained StyleGAN2, by a",
-        "small network that reads them off the picture (R^2 in `benchmarks/train_scene_factors.py`). As many",
-        "directions are searched as there are factors. The seed draws the search, and for networks with",
-        "formulas the hidden rotation of the latent space. Numbers are means over seeds +- their standard",
-        "deviation, the best of a row in bold.",
-        "",
-        "Factor response: all directions move the picture equally far, half the median distance of two",
-        "pictures (or by three standard deviations of the latent, where that is not enough), in both signs;",
-        "counted is the mean |change| of every factor in units of its standard deviation. Disentanglement",
-        "and completeness are those of Eastwood and Williams (ICLR 2018) with this matrix of directions by",
-        "factors.",
-        "",
+        _HOW,
         *(f"- `{name}`: {about}." for name, about in networks.items()),
         "",
         benchmark_tables(results, list(networks), methods),

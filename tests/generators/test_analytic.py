@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_topdis.generators import load_generator
-from gan_topdis.generators.analytic import ANALYTIC, analytic_generator
+from gan_topdis.generators import from_callable, load_generator
+from gan_topdis.generators.analytic import ANALYTIC, analytic_generator, with_hidden_axes
 from gan_topdis.generators.analytic.mixing import CORRELATION, CurvedMixing
 from gan_topdis.generators.load import BUILT_IN
 
@@ -104,6 +104,22 @@ def test_another_seed_is_the_same_scene_behind_other_axes():
     u = torch.full((1, 10), 0.3)
     torch.testing.assert_close(one.scene.render(u), other.scene.render(u))
     assert not np.allclose(one.known_factors.axes, other.known_factors.axes)
+
+
+@pytest.mark.parametrize("name", ["scenes", "waves"])
+def test_axes_can_be_hidden_elsewhere(name):
+    generator = load_generator(name, device="cpu")
+    one, again, other = (with_hidden_axes(generator, seed) for seed in (3, 3, 4))
+    assert one.fingerprint == again.fingerprint != other.fingerprint
+    assert one.known_factors.names == generator.known_factors.names
+    assert one.resolution == generator.resolution
+    ws = latents(one, 500)
+    assert one.factors(ws).std(dim=0).numpy() == pytest.approx(12**-0.5, abs=0.03)
+
+
+def test_a_generator_without_formula_stays_as_it_is():
+    generator = from_callable(lambda z: torch.tanh(z)[:, :, None, None].expand(-1, 3, 4, 4), 3)
+    assert with_hidden_axes(generator, 1) is generator
 
 
 def test_unknown_names_list_the_known_ones():
