@@ -158,7 +158,7 @@ def _run(config: ApplyConfig, outdir: Path, arguments: tuple[str, ...], *, overw
     import torch
 
     from gan_topdis.cli.fitted_directions import fitted_directions
-    from gan_topdis.cli.network import describe_network, open_network
+    from gan_topdis.cli.network import describe_network, open_network, warn
     from gan_topdis.directions.edits import edited_latents, resolve_edit
     from gan_topdis.directions.formats.latents import write_latents
     from gan_topdis.report import require_picture_channels
@@ -180,6 +180,11 @@ def _run(config: ApplyConfig, outdir: Path, arguments: tuple[str, ...], *, overw
         )
     ws, codes = _unedited(config, generator, directions.meta.get("class_index"))
     before = config.edit_order == "before"
+    if directions.meta.get("edit_order") == "before" and not before and config.trunc != 1:
+        warn(
+            "these directions are of a program that edits before truncation; "
+            "--edit-order before does as it does"
+        )
     moved = edited_latents(
         ws,
         directions,

@@ -14,13 +14,14 @@ from gan_topdis.generators import Generator
 
 
 def require_compatible(generator: Generator, directions: Directions) -> None:
-    """Refuse directions of another latent space than the generator's.
+    """Refuse directions of another latent space than the generator's; those of w+ fit a generator of w.
 
     Raises:
         ValueError: space, w_dim or num_ws differ.
     """
+    space = "w" if directions.space == "w+" else directions.space
     for what, needed, got in (
-        ("space", generator.latent_space, directions.space),
+        ("space", generator.latent_space, space),
         ("w_dim", generator.w_dim, directions.w_dim),
         ("num_ws", generator.num_ws, directions.num_ws),
     ):
