@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -40,9 +41,11 @@ def mmd_squared(x: Bars, y: Bars, *, width: float) -> Float[Tensor, ""]:
         ValueError: shapes, types or devices are not as above or differ; a value is not finite, a lifetime
             negative (not looked for on a GPU, which would mean waiting for it); width is not as above.
 
-    Gradient: that of the formula by births and lifetimes, computed with the value in one pass over pairs,
-        with memory for a few numbers per tuple; also where l = 0. The same for any number of threads. Not
-        twice differentiable.
+    Gradient: that of the formula by births and lifetimes, also where l = 0, computed with the value. The
+        same for any number of threads. Not twice differentiable.
+    Cost: one exponential per pair of bars; on the CPU, for equal births (dimension 0) and widths that are
+        not much narrower than the lifetimes are spread, time in proportion to N + M. Memory always.
+    Exactness: rounding in float64; about 3e-15 of the sum of absolute terms.
     Source: Wong, Lee, Yan, Towards Scalable Topological Regularizers, ICLR 2025; the one pass is ours.
     """
     require_width(width, "width")
@@ -129,7 +132,7 @@ def value_and_gradient(
     is_bar = z[1] != 0
     b, l, w = np.ascontiguousarray(z[:, is_bar])  # noqa: E741  the paper's letters
     a = w * l
-    sums = _sums_over_pairs(kernel, b, l, a, width)
+    sums = _sums(kernel, b, l, a, width)
     slope = -4 / width * a
     derivatives = np.zeros((2, len(is_bar)))
     derivatives[0, is_bar] = slope * sums[1]
@@ -148,10 +151,58 @@ def value_and_gradient(
     return torch.tensor(a @ sums[0], dtype=torch.float64, device=birth.device), by_birth, by_lifetime
 
 
-def _sums_over_pairs(
+def _sums(
     kernel: ModuleType, birth: np.ndarray, lifetime: np.ndarray, a: np.ndarray, width: float
 ) -> np.ndarray:
     """The three sums over j of `mmd_kernel.add_pairs` for every i, i itself included, float64 (3, s).
+
+    For bars of equal births, as in dimension 0, by a fast Gauss transform where that is less work.
+    """
+    s = len(a)
+    if s and birth.min() == birth.max():
+        start = lifetime.min()
+        boxes = (lifetime.max() - start) / math.sqrt(width) + 1
+        if boxes <= s and boxes * PAIRS_PER_BOX < s * s:  # memory stays in proportion to s
+            sums = np.empty((3, s))
+            kernel.sums_on_a_line(lifetime, a, start, width, int(boxes), chebyshev_table(), sums)
+            return sums
+    return _sums_over_pairs(kernel, birth, lifetime, a, width)
+
+
+PAIRS_PER_BOX = 2500
+"""One box of the fast Gauss transform takes 2.3 us, 2500 of the s * s pairs about 3 us (EPYC, one thread)."""
+DEGREES = 18
+"""Chebyshev polynomials on a box of the length of the square root of the width: an interpolation error of
+2 (sqrt(2) / 4)^p / sqrt(p!) < 2e-16 of the sum of |a|, p = 18."""
+REACH = 7
+"""Boxes farther apart than so many are at least 7 lengths apart, and exp(-49) < 1e-21."""
+
+
+@cache
+def chebyshev_table() -> np.ndarray:
+    """Coefficients of exp(-d^2) and of d exp(-d^2) in T_k(source) T_m(target), d = target - source.
+
+    Returns:
+        (2, 2 REACH + 1, DEGREES, DEGREES), [kernel, target box - source box + REACH, k, m], both points
+        running through boxes of length 1.
+
+    Source: Greengard and Strain, The Fast Gauss Transform, SIAM J. Sci. Stat. Comput. 12, 1991, with
+        Chebyshev interpolation in place of Hermite series.
+    """
+    angles = np.pi * (np.arange(DEGREES) + 0.5) / DEGREES
+    points = (np.cos(angles) + 1) / 2
+    transform = 2 / DEGREES * np.cos(np.arange(DEGREES)[:, None] * angles)  # values at points to coefficients
+    transform[0] /= 2
+    offsets = np.arange(-REACH, REACH + 1)[:, None, None]
+    d = offsets + points[None, None, :] - points[None, :, None]  # (offsets, source, target)
+    table = np.stack([np.exp(-(d**2)), d * np.exp(-(d**2))])
+    return np.ascontiguousarray(transform @ table @ transform.T)
+
+
+def _sums_over_pairs(
+    kernel: ModuleType, birth: np.ndarray, lifetime: np.ndarray, a: np.ndarray, width: float
+) -> np.ndarray:
+    """`_sums` pair by pair.
 
     Rows are cut into blocks of about equally many pairs, whose number depends on s alone, and each block
     has sums of its own: adding these in their order gives the same bits for any number of threads.
@@ -216,4 +267,5 @@ def _kernels() -> ModuleType:
 def _first_calls(kernel: ModuleType) -> None:
     one = np.zeros(1)
     kernel.add_pairs(one, one, one, 1.0, 0, 1, np.zeros((3, 1)))
+    kernel.sums_on_a_line(one, one, 0.0, 1.0, 1, chebyshev_table(), np.zeros((3, 1)))
     kernel.sum_at(one, one, np.zeros((3, 1)), 1.0, 0, 1, one.copy())

@@ -1,4 +1,4 @@
-"""Compiled double sum of a Gaussian kernel over all pairs of bars, each pair visited once.
+"""Compiled double sums of a Gaussian kernel over all pairs of bars.
 
 Numbers are float64 throughout: terms of size 100 cancel to values below 1. `fastmath` is restricted to fused
 products and to the order of sums, which vectors of several columns need.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -65,6 +66,54 @@ def sum_at(birth, lifetime, columns, width, first, last, sums):  # type: ignore[
             db, dl = b_i - b[j], l_i - l[j]
             total += a[j] * _exp((db * db + dl * dl) * rate)
         sums[i] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sums_on_a_line(lifetime, a, start, width, boxes, table, sums):  # type: ignore[no-untyped-def]
+    """`add_pairs` where all births are equal, i = j included, without visiting pairs: a fast Gauss transform.
+
+    The line is cut into boxes as long as the square root of the width. Seen from another box, the bars of a
+    box are their moments in Chebyshev polynomials T_m; what arrives in a box is a series in T_m again.
+
+    Args:
+        start: the smallest lifetime; boxes: as many as reach the largest.
+        table: (2, offsets, DEGREES, DEGREES), the two kernels from the moment of a source to a coefficient
+            of its target, by target box - source box.
+        sums: float64 (3, s), overwritten; sums[1] with 0.
+    """
+    length = math.sqrt(width)
+    degrees = table.shape[2]
+    reach = table.shape[1] // 2
+    moments = np.zeros((boxes, degrees))
+    for j in range(len(a)):
+        x = (lifetime[j] - start) / length
+        box = min(int(x), boxes - 1)
+        u = 2 * (x - box) - 1
+        before, now = u, 1.0  # T_-1 = T_1
+        for m in range(degrees):
+            moments[box, m] += a[j] * now
+            before, now = now, 2 * u * now - before
+    series = np.zeros((2, boxes, degrees))
+    for target in range(boxes):
+        for source in range(max(0, target - reach), min(boxes, target + reach + 1)):
+            for kernel in range(2):
+                arrived = series[kernel, target]
+                for k in range(degrees):
+                    weight = moments[source, k]
+                    row = table[kernel, target - source + reach, k]
+                    for m in range(degrees):
+                        arrived[m] += weight * row[m]
+    for i in range(len(a)):
+        x = (lifetime[i] - start) / length
+        box = min(int(x), boxes - 1)
+        u = 2 * (x - box) - 1
+        before, now = u, 1.0
+        sum0 = sum2 = 0.0
+        for m in range(degrees):
+            sum0 += series[0, box, m] * now
+            sum2 += series[1, box, m] * now
+            before, now = now, 2 * u * now - before
+        sums[0, i], sums[1, i], sums[2, i] = sum0, 0.0, length * sum2
 
 
 @intrinsic

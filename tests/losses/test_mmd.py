@@ -82,6 +82,41 @@ def test_equal_to_plain_sums_and_autograd(n, m, width, generator):
         torch.testing.assert_close(own.grad, other.grad, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("width", [1e-6, 1e-3, 0.01, 0.3, 50.0])
+@pytest.mark.parametrize(("n", "m"), [(30, 20), (130, 140), (700, 600)])
+def test_equal_births(n, m, width, generator):
+    """Dimension 0: the fast Gauss transform where it pays, which all but the narrowest widths do above."""
+    x, y = sample(n, generator), sample(m, generator)
+    x, y = (torch.full_like(x[0], 0.7), x[1]), (torch.full_like(y[0], 0.7), 2 * y[1])
+    ours, theirs = leaves(x, y), leaves(x, y)
+    value = mmd_squared(tuple(ours[:2]), tuple(ours[2:]), width=width)
+    expected = plain(tuple(theirs[:2]), tuple(theirs[2:]), width)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-15)
+    value.backward()
+    expected.backward()
+    assert not ours[0].grad.any()
+    for own, other in zip(ours, theirs, strict=True):
+        # the slope has terms of a^2 / sqrt(width)
+        torch.testing.assert_close(own.grad, other.grad, rtol=1e-10, atol=1e-15 / width**0.5 + 1e-14)
+
+
+@pytest.mark.parametrize(("boxes", "s"), [(1, 3), (2, 50), (30, 400), (500, 3000)])
+def test_fast_gauss_transform_and_pairs(boxes, s, generator):
+    """Both ways on the same numbers: errors relative to the sum of |a|."""
+    lifetime = (torch.rand(s, generator=generator, dtype=torch.float64) * boxes).numpy()
+    a = torch.randn(s, generator=generator, dtype=torch.float64).numpy()
+    kernel = mmd._kernels()
+    pairs = mmd._sums_over_pairs(kernel, np.zeros(s), lifetime, a, 1.0)
+    found = np.empty((3, s))
+    kernel.sums_on_a_line(lifetime, a, lifetime.min(), 1.0, boxes, mmd.chebyshev_table(), found)
+    assert np.abs(found - pairs).max() < 3e-15 * np.abs(a).sum()
+    worse = mmd.chebyshev_table().copy()
+    worse[:, :, 14:] = 0  # four polynomials fewer are seen
+    kernel.sums_on_a_line(lifetime, a, lifetime.min(), 1.0, boxes, worse, found)
+    if boxes <= 2:  # elsewhere errors of random sign are far below the sum of |a|
+        assert np.abs(found - pairs).max() > 3e-15 * np.abs(a).sum()
+
+
 def test_equal_samples_and_their_order(generator):
     x = sample(500, generator)
     order = torch.randperm(500, generator=generator)
