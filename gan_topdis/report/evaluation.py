@@ -133,7 +133,9 @@ def verdict(evaluation: Evaluation) -> str:
     if lead is None:
         return f"{start} Not beaten: no direction reaches the common displacement."
     found = evaluation.directions
-    ours = f"The {len(found.counted)} directions have {with_error(found.mean('rtd'))}"
+    count = len(found.counted)
+    has = "direction has" if count == 1 else "directions have"
+    ours = f"The {count} {has} {with_error(found.mean('rtd'))}"
     gap = f"lower by {with_error(lead)}"
     if evaluation.beaten:
         return f"{start} {ours}, {gap}: beaten by more than the error (two standard errors)."
