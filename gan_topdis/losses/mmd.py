@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
@@ -227,7 +228,7 @@ SMALL = 256
 """Bars below which one thread does all."""
 
 
-def _share_rows(rows: int, cost: int, task) -> None:  # type: ignore[no-untyped-def]
+def _share_rows(rows: int, cost: int, task: Callable[[int, int], None]) -> None:
     """Run task(first, last) on equal shares of rows, one a thread; no row depends on the shares."""
     shares = max(1, min(rows, thread_count(1 + rows * cost // (SMALL * SMALL))))
     for_each(shares, lambda k: task(rows * k // shares, rows * (k + 1) // shares), threads=shares)
