@@ -193,15 +193,25 @@ def stylegan():
 
 @pytest.fixture(scope="module")
 def on_stylegan(stylegan):
-    rows = np.random.default_rng(0).normal(size=(2, stylegan.w_dim))
-    directions = along(rows, scale=0.1, space="w", num_ws=stylegan.num_ws)
+    """Directions of w+: one on every layer, and twice one on the last layer, in opposite senses."""
+    rows = np.zeros((3, stylegan.num_ws, stylegan.w_dim), dtype=np.float32)
+    rows[0, :, 0] = stylegan.num_ws**-0.5
+    rows[1, -1, 0] = 1
+    rows[2] = -rows[1]
+    plain = along(np.eye(3, stylegan.w_dim), scale=0.1, space="w", num_ws=stylegan.num_ws)
+    return evaluate_directions(stylegan, replace(plain, vectors=rows, space="w+"), FAR)
 
-    return evaluate_directions(stylegan, directions, FAR)
+
+def test_directions_of_w_plus(on_stylegan):
+    first, second, third = on_stylegan.directions.rows
+    assert (second.duplicate_of, third.duplicate_of) == (None, 1)
+    # along the same coordinate of w, whatever the layers
+    assert first["variance"].value == pytest.approx(second["variance"].value, rel=1e-5)
 
 
 def test_all_baselines_where_the_family_has_them(on_stylegan):
     names = [(scores.name, len(scores.rows), scores.unavailable) for scores in on_stylegan.baselines]
-    assert names == [("random", 16, ""), ("PCA of w", 2, ""), ("SeFa", 2, "")]
+    assert names == [("random", 16, ""), ("PCA of w", 3, ""), ("SeFa", 3, "")]
     pca = on_stylegan.baselines[1]
     shares = [row["variance"].value for row in pca.rows]
     assert shares[0] > shares[1] > on_stylegan.baselines[0].mean("variance").value

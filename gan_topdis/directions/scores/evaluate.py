@@ -116,9 +116,7 @@ def _evaluate(
         feature_size=settings.feature_size,
         max_batch=settings.max_batch or generator.images_at_once,
     )
-    statistics = sampler.statistics(
-        settings.statistics_samples, seeded_generator(settings.seed, _STATISTICS)
-    )
+    statistics = sampler.statistics(settings.statistics_samples, seeded_generator(settings.seed, _STATISTICS))
 
     seeds = settings.seeds or _drawn_seeds(settings.points, seeded_generator(settings.seed, _PICTURES))
     cloud = PictureCloud(

@@ -42,7 +42,9 @@ def grassmann_distance(first: Float[np.ndarray, "k d"], second: Float[np.ndarray
     return float(np.linalg.norm(angles) / (math.sqrt(len(first)) * math.pi / 2))
 
 
-def stability(directions: Float[np.ndarray, "k d"], restarts: Sequence[Float[np.ndarray, "k d"]]) -> Estimate:
+def stability(
+    directions: Float[np.ndarray, "k d"], restarts: Sequence[Float[np.ndarray, "k_other d_other"]]
+) -> Estimate:
     """Mean `grassmann_distance` to other runs of the same search; not available without one.
 
     The error is over runs, and unknown (NaN) with one.
