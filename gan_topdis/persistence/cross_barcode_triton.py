@@ -20,6 +20,9 @@ from gan_topdis.persistence.sweep_triton import LATER, find_empty_lunes, sweep
 SCRATCH = 2**30
 """Bytes of scratch memory for barcodes that are swept at the same time; at least one is."""
 
+LOOK, TILE, HELD = 1024, 2048, 64
+"""Places of a list, pairs of edge and vertex, and words of holders that a program has in hand at once."""
+
 
 @dataclass(frozen=True)
 class Deaths:
@@ -176,8 +179,9 @@ def _sweep_some(
             N=padded,
             S=triton.next_power_of_2(capacity),
             W=padded // 64,
-            B=1024,
-            F=64,
+            B=LOOK,
+            T=max(1, TILE // padded),
+            F=HELD,
             num_warps=4,
             enable_fp_fusion=False,
         )

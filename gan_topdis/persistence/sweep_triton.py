@@ -10,6 +10,8 @@ What is different makes almost all edges cost nothing, since a program is slow a
   in parallel beforehand. Every other edge arrives with loop zero and closes its triangles silently unless a
   loop that is not zero is in one of them. So, when a loop (i, k) becomes non-zero, the last edges of all its
   triangles that are still to be completed are put on the list. Loops only become zero otherwise.
+* The list says too much, since loops end. From the next edge on it, a tile of edges is tested at once for the
+  first that is not silent. Of two random clouds of 128 points in R^3, 900 of the 8128 edges are not.
 * Cone triangles are tested in blocks for the first whose class is not zero.
 * Bits are held by generator: `holders[slot]` has one bit per loop(i, k), and a last row with one bit per
   potential. To substitute is to add whole rows of words.
@@ -28,6 +30,9 @@ import triton.language as tl
 LATER = tl.constexpr(2**30)
 """A rank after that of every edge."""
 
+CLOSES, OPENS = tl.constexpr(1), tl.constexpr(2)
+"""On the list since a loop may be in its lune, or since its lune is empty."""
+
 
 @triton.jit
 def find_empty_lunes(ranks, todo, n, edges, K: tl.constexpr, J: tl.constexpr):  # type: ignore[no-untyped-def]
@@ -35,7 +40,7 @@ def find_empty_lunes(ranks, todo, n, edges, K: tl.constexpr, J: tl.constexpr):  
 
     Args:
         ranks: int32 (b, n, n), LATER on the diagonal.
-        todo: int8 (b, edges) of zeros, 1 for the edges found; b = program_id(1).
+        todo: int8 (b, edges) of zeros, OPENS for the edges found; b = program_id(1).
     """
     i = tl.program_id(0)
     item = tl.program_id(1).to(tl.int64)
@@ -50,7 +55,7 @@ def find_empty_lunes(ranks, todo, n, edges, K: tl.constexpr, J: tl.constexpr):  
             both = (j < n)[:, None] & (k < n)[None, :]
             from_j = tl.load(matrix + j[:, None] * n + k[None, :], mask=both, other=LATER)
             soonest = tl.minimum(soonest, tl.min(tl.maximum(from_i[None, :], from_j), axis=1))
-        tl.store(todo + item * edges + rank, (soonest > rank).to(tl.int8), mask=j < n)
+        tl.store(todo + item * edges + rank, tl.where(soonest > rank, OPENS, 0).to(tl.int8), mask=j < n)
 
 
 @triton.jit
@@ -117,6 +122,7 @@ def sweep(  # type: ignore[no-untyped-def]
     S: tl.constexpr,
     W: tl.constexpr,
     B: tl.constexpr,
+    T: tl.constexpr,
     F: tl.constexpr,
 ):
     """Pair births and deaths of barcode program_id(0).
@@ -136,7 +142,8 @@ def sweep(  # type: ignore[no-untyped-def]
         complete: int8 (b,) of 1; 0 where more than `capacity` classes were alive at once, and the bars are
             wrong.
         N, S, W: n and capacity rounded up to powers of two, N >= 64; W = N / 64.
-        B: how many edges or cone triangles are looked through at once; F: words of holders, likewise.
+        B: places of the list, or cone triangles, that are looked through at once; T: edges that are tested
+            at once; F: words of holders, likewise.
     """
     item = tl.program_id(0).to(tl.int64)
     ranks += item * n * n
@@ -161,12 +168,27 @@ def sweep(  # type: ignore[no-untyped-def]
     p = 0  # edges that are done with
     going = 1
     while going > 0:
+        # the first edge with an empty lune, or with a loop in a triangle that it closes
         following = edges
         start = p
         while (following == edges) & (start < edges):
-            listed = tl.load(todo + start + block, mask=start + block < edges, other=0)
-            following = tl.min(tl.where(listed != 0, start + block, edges), axis=0)
-            start += B
+            mark = tl.load(todo + start + block, mask=start + block < edges, other=0)
+            mark = tl.where(alive == 0, mark - CLOSES, mark)  # without classes there are no loops
+            skipped = tl.min(tl.where(mark > 0, block, B), axis=0)
+            start += skipped
+            if skipped < B:
+                ahead = start + tl.arange(0, T)
+                code = tl.load(order + ahead, mask=ahead < edges, other=0)
+                inside = (ahead < edges)[:, None] & (vertex < n)[None, :]
+                at_i = (code // n * n)[:, None] + vertex[None, :]
+                at_j = (code % n * n)[:, None] + vertex[None, :]
+                inside &= tl.load(ranks + at_i, mask=inside, other=LATER) < ahead[:, None]
+                inside &= tl.load(ranks + at_j, mask=inside, other=LATER) < ahead[:, None]
+                loops = tl.load(words + at_i, mask=inside, other=0)
+                loops |= tl.load(words + at_j, mask=inside, other=0)
+                kind = tl.max(tl.where(loops != 0, 2, inside.to(tl.int32)), axis=1)  # 1: silent
+                following = tl.min(tl.where((kind != 1) & (ahead < edges), ahead, edges), axis=0)
+                start += T
 
         if WITH_CONE:
             looking = alive
@@ -259,7 +281,9 @@ def sweep(  # type: ignore[no-untyped-def]
                 tl.store(place, held | (one << (i % 64).to(tl.int64)), mask=vector != 0)
                 # triangles that this loop is in and that are still to be closed
                 last = tl.maximum(from_i, from_j)
-                tl.store(todo + last, tl.full((N,), 1, tl.int8), mask=(last > following) & (last < edges))
+                tl.store(
+                    todo + last, tl.full((N,), CLOSES, tl.int8), mask=(last > following) & (last < edges)
+                )
                 tl.debug_barrier()
             closing = tl.where(empty, 0, alive)
             while closing > 0:

@@ -72,7 +72,7 @@ KERNELS = [
             f"{PERSISTENCE}.sweep_triton",
             "sweep",
             SWEEP,
-            {"WITH_CONE": cone, "N": 128, "S": 512, "W": 2, "B": 1024, "F": 64},
+            {"WITH_CONE": cone, "N": 128, "S": 512, "W": 2, "B": 1024, "T": 16, "F": 64},
         )
         for cone in (True, False)
     ),

@@ -95,6 +95,17 @@ def test_the_pairing_of_the_cpu_bar_by_bar(device, generator, monkeypatch):
     assert (expected.death == 0).any()  # padding
 
 
+@pytest.mark.parametrize("with_cone", [True, False])
+def test_blocks_of_any_size(device, with_cone, generator, monkeypatch):
+    """Lists longer than a block, tiles of 1 and of 4 edges, holders longer than a block."""
+    lower, upper = euclidean(10, generator) if with_cone else (circular(10, generator)[0], None)
+    expected = pairs(sweep_one(device, lower, upper))
+    for tile in (64, 256):
+        for name, size in (("LOOK", 16), ("TILE", tile), ("HELD", 4)):
+            monkeypatch.setattr(cross_barcode_triton, name, size)
+        assert pairs(sweep_one(device, lower, upper)) == expected
+
+
 def test_too_many_classes_alive_are_said(device, generator):
     lower = bipartite(6, generator)[0]  # 9 edges across come first
     upper = lower + 10 * (lower > 0)

@@ -71,7 +71,7 @@ def square(side: float, device: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("d", [1, 2, 7, 8, 9, 24])  # around the eight running sums
+@pytest.mark.parametrize("d", [1, 2, 8, 17])  # around the eight running sums
 def test_equal_to_the_definition(device, d, size, generator):
     points, tuples = draw(20, d, 90, size, torch.float64, generator)
     expected = definition(points, tuples)
@@ -99,9 +99,9 @@ def test_ties_take_the_first_of_the_tuple(device, generator):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("s", [1, TUPLES, TUPLES + 1, 60])
+@pytest.mark.parametrize("s", [1, TUPLES, TUPLES + 1])
 def test_same_bits_as_the_compiled_kernel(device, s, size, dtype, generator):
-    points, tuples = draw(30, 11, s, size, dtype, generator)
+    points, tuples = draw(30, 9, s, size, dtype, generator)
     found = bars_and_edges(*on(device, points, tuples))
     for one, other in zip(found, by_cpu_kernel(points, tuples), strict=True):
         assert one.dtype == other.dtype
