@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from analytic_renderers import RENDERERS, hidden  # noqa: E402
 from gan_topdis.directions.features import image_features  # noqa: E402
 from gan_topdis.generators import Generator  # noqa: E402
 from gan_topdis.generators.scenes import ScenesGenerator  # noqa: E402
+from gan_topdis.losses import PPMRegularizer  # noqa: E402
 from gan_topdis.losses.quantile_shift import quantile_shift  # noqa: E402
 from gan_topdis.losses.rtd_loss import distance_quantile  # noqa: E402
 from gan_topdis.persistence import pairwise_distances, rtd  # noqa: E402
@@ -46,6 +48,8 @@ class Variant:
     sides: str = "minmax"
     size: int = 32
     amount: float = 1 / 8
+    temperature: float = 1.0
+    ppm_weight: float = 0.0
 
 
 VARIANTS = (
@@ -59,6 +63,11 @@ VARIANTS = (
     Variant("features of 8 pixels", size=8),
     Variant("minimum form only", sides="min"),
     Variant("maximum form only", sides="max"),
+    Variant("temperature 0.7", temperature=0.7),
+    Variant("temperature 1.4", temperature=1.4),
+    Variant("PPM weight 0.3", ppm_weight=0.3),
+    Variant("PPM weight 1", ppm_weight=1.0),
+    Variant("PPM weight 3", ppm_weight=3.0),
 )
 
 
@@ -67,6 +76,7 @@ def costs(generator: Generator, vectors: Tensor, variant: Variant) -> Tensor:
     z = torch.randn(
         round(POINTS / (1 - variant.amount) * 1.4), generator.z_dim, generator=seeded_generator(5)
     )
+    z = z * variant.temperature
 
     def features(latents: Tensor) -> Tensor:
         return image_features(generator.synthesize(latents[:, None]), variant.size)
@@ -76,20 +86,24 @@ def costs(generator: Generator, vectors: Tensor, variant: Variant) -> Tensor:
     median = distances[torch.ones_like(distances).triu(1) > 0].median()
     results = []
     for v, sign in itertools.product(vectors, (1.0, -1.0)):
-        t = z @ v
+        t = z @ v / variant.temperature
         if variant.shift == "quantile":
             moved, valid = quantile_shift(t, sign * variant.amount)
         else:  # by as many standard deviations as the quantile shift moves the median
             step = float(torch.special.ndtri(torch.tensor(0.5 + variant.amount)))
             moved, valid = t + sign * step, torch.ones_like(t, dtype=torch.bool)
         rows = valid.nonzero()[:POINTS, 0]
-        after = features(z[rows] + (moved - t)[rows, None] * v)
+        after = features(z[rows] + variant.temperature * (moved - t)[rows, None] * v)
         a, b = distances[rows][:, rows], pairwise_distances(after)
         value = rtd(
             a / distance_quantile(a), b / distance_quantile(b), power=variant.power, sides=variant.sides
         )
         change = (after - before[rows]).square().sum(dim=1).mean().sqrt() / median
-        results.append((value / POINTS) ** (1 / variant.power) / change)
+        penalty = 0.0
+        if variant.ppm_weight:
+            x, y = after / distance_quantile(b), before[rows] / distance_quantile(a)
+            penalty = variant.ppm_weight * float(PPMRegularizer()(x, y, generator=seeded_generator(7)))
+        results.append((value / POINTS) ** (1 / variant.power) / change * math.exp(penalty))
     return torch.stack(results).reshape(-1, 2).mean(dim=1)
 
 

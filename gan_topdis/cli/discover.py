@@ -19,8 +19,9 @@ from gan_topdis.cli.options import (
     run_options,
     setting,
 )
+from gan_topdis.cli.search_options import search_options
 from gan_topdis.config import DiscoverConfig, as_mapping, to_yaml
-from gan_topdis.config.ranges import METHODS, STARTING_METHODS
+from gan_topdis.config.ranges import METHODS
 
 if TYPE_CHECKING:  # importing them would import torch
     import numpy as np
@@ -58,97 +59,7 @@ those that may change between a run and its continuation."""
     metavar="LAYERS",
     help="Layers that directions move: 0-6,9, coarse, middle, fine, 4x4-32x32, all.",
 )
-@setting(
-    DiscoverConfig,
-    "points",
-    type=click.IntRange(min=8),
-    metavar="PICTURES",
-    help="Pictures per step of the search.",
-)
-@setting(
-    DiscoverConfig,
-    "search_steps",
-    type=click.IntRange(min=1),
-    metavar="STEPS",
-    help="Gradient steps per direction.",
-)
-@setting(
-    DiscoverConfig,
-    "second_steps",
-    type=click.IntRange(min=0),
-    metavar="STEPS",
-    help="Gradient steps per direction in the second pass; 0: no second pass.",
-)
-@setting(
-    DiscoverConfig,
-    "restarts",
-    type=click.IntRange(min=1),
-    metavar="COUNT",
-    help="Starts per direction, of which the best is kept.",
-)
-@setting(
-    DiscoverConfig,
-    "feature_size",
-    type=click.IntRange(min=1),
-    metavar="PIXELS",
-    help="Pictures are averaged to this size to be compared.",
-)
-@setting(
-    DiscoverConfig,
-    "subspace",
-    type=click.IntRange(min=1),
-    metavar="DIMENSIONS",
-    help="Largest dimension of the space searched.",
-)
-@setting(
-    DiscoverConfig,
-    "evaluation_points",
-    type=click.IntRange(min=8),
-    metavar="PICTURES",
-    help="Pictures by which directions are scored.",
-)
-@setting(
-    DiscoverConfig,
-    "warm_start",
-    type=click.Choice(STARTING_METHODS),
-    help="Let the search start from this baseline's directions as well.",
-)
-@setting(
-    DiscoverConfig,
-    "feature_layer",
-    metavar="LAYER",
-    help="Where pictures are compared: pixels, or a layer such as b64 or layer2.",
-)
-@setting(
-    DiscoverConfig,
-    "ppm_weight",
-    type=click.FloatRange(min=0),
-    metavar="WEIGHT",
-    help="Keep the topology of moved pictures near that of unmoved ones; 0: do not.",
-)
-@setting(
-    DiscoverConfig,
-    "temperature",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="PSI",
-    help="Truncation psi of the pictures the search compares.",
-)
-@setting(
-    DiscoverConfig,
-    "patience",
-    type=click.IntRange(min=1),
-    metavar="STEPS",
-    default_text="never",
-    help="End a descent after so many steps without progress.",
-)
-@setting(
-    DiscoverConfig,
-    "probes",
-    type=click.IntRange(min=1),
-    metavar="COUNT",
-    default_text="by latent size",
-    help="Gradients behind the space searched; fewer are faster and rougher.",
-)
+@search_options
 @picture_options(DiscoverConfig)
 @click.pass_context
 def discover(
@@ -172,6 +83,7 @@ def _run(
 ) -> None:
     from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network
     from gan_topdis.directions.layers import resolve_layers
+    from gan_topdis.directions.registry import require_supported
     from gan_topdis.run import RunRecord, open_run_directory
 
     # everything that can be refused is refused before the directory is touched
@@ -184,6 +96,9 @@ def _run(
     class_index = class_of(generator, config.class_index)
     layers = resolve_layers(config.layers, generator.layer_table())
     ws = latents_of_pictures(generator, config, class_index)
+    require_supported(
+        generator, config.method, warm_start=config.warm_start, feature_layer=config.feature_layer
+    )
 
     earlier = open_run_directory(
         outdir, "discover", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
@@ -313,9 +228,19 @@ def _show(
     )
     write_atomically(outdir / REPORT_FILE, page)
     click.echo(text_table(directions))
-    for sentence in summary(directions):
+    for sentence in (*summary(directions), *_gain(directions)):
         click.echo(f"\n{sentence}")
     click.echo(f"\n{outdir / SHEET_FILE}\n{outdir / REPORT_FILE}\n{outdir / DIRECTIONS_FILE}")
+
+
+def _gain(directions: Directions) -> list[str]:
+    """The comparison with random directions and a baseline, when the search is complete."""
+    gain = directions.meta.get("gain", {})
+    parts = [
+        f"{abs(value):.2f} {'lower' if value >= 0 else 'higher'} than that of {name} directions"
+        for name, value in gain.items()
+    ]
+    return [f"Their mean log {directions.score_name} is {' and '.join(parts)}."] if parts else []
 
 
 def _require_same_run(earlier: RunRecord, config: DiscoverConfig, generator: Generator) -> None:

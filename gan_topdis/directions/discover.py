@@ -16,7 +16,7 @@ from gan_topdis.directions.options import TopDisOptions
 from gan_topdis.directions.progress import Progress, ProgressCallback
 from gan_topdis.directions.random_directions import random_unit
 from gan_topdis.directions.ranking import SCORE_NAME, canonical, continue_from, ranked, versions
-from gan_topdis.directions.registry import METHODS, methods
+from gan_topdis.directions.registry import METHODS, methods, require_supported
 from gan_topdis.directions.result import Directions
 from gan_topdis.directions.search import BASELINE, EFFECT, EVALUATION, STATISTICS, Search
 from gan_topdis.directions.shift_objective import ShiftCost, ShiftObjective
@@ -108,9 +108,7 @@ def _discover(
     reference = settings.warm_start or COMPARED_WITH
     mask = _layer_mask(generator, layers)
     generator.label(class_index, 1)  # refuses a missing or wrong class before any work
-    for needed in (way.require, METHODS[reference].require):
-        if needed is not None:
-            needed(generator)
+    require_supported(generator, method, warm_start=settings.warm_start, feature_layer=settings.feature_layer)
     fingerprint = {
         "generator": generator.description(),
         "method": method,

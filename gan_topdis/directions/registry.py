@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from gan_topdis.directions.ganspace import GANSPACE, GANSPACE_FEATURES
 from gan_topdis.directions.jacobian import JACOBIAN
+from gan_topdis.directions.options import PIXELS
 from gan_topdis.directions.random_directions import RANDOM_DIRECTIONS
 from gan_topdis.directions.search import Method
 from gan_topdis.directions.sefa import SEFA
 from gan_topdis.directions.topdis import TOPDIS
 from gan_topdis.directions.topdis_joint import TOPDIS_JOINT
 from gan_topdis.directions.topdis_plain import TOPDIS_PLAIN
+from gan_topdis.generators import Generator
 
 METHODS: dict[str, Method] = {
     "topdis": TOPDIS,
@@ -26,3 +28,20 @@ METHODS: dict[str, Method] = {
 def methods() -> tuple[str, ...]:
     """Names that `discover` takes as `method`."""
     return tuple(METHODS)
+
+
+def require_supported(
+    generator: Generator, method: str, *, warm_start: str | None = None, feature_layer: str = PIXELS
+) -> None:
+    """Refuse what a generator cannot do, before any work.
+
+    Raises:
+        ValueError: the method, or the baseline to start from, needs weights that the generator has not;
+            or there is no such feature layer.
+    """
+    for name in (method, warm_start):
+        require = None if name is None else METHODS[name].require
+        if require is not None:
+            require(generator)
+    if feature_layer != PIXELS:
+        generator.require_feature_layer(feature_layer)

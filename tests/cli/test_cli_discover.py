@@ -213,7 +213,7 @@ def test_an_error_in_the_settings_file_is_one_line(tmp_path):
         (("--steps", "4"), "should be odd, so that strength 0 is shown, got 4"),
         (("--count", "0"), "0 is not in the range x>=1"),
         (("--device", "tpu"), "should be one of auto, cpu, cuda, mps, got 'tpu'"),
-        (("--method", "pca"), "'pca' is not one of 'topdis', 'jacobian', 'random'"),
+        (("--method", "pca"), "'pca' is not one of 'topdis', 'topdis-plain', 'topdis-joint', 'ganspace'"),
     ],
 )
 def test_wrong_options_are_usage_errors(tmp_path, arguments, words):
@@ -305,3 +305,34 @@ def test_a_bug_shows_its_traceback(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="invalid literal"):
         discover(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["sessions"][-1]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--method", "sefa"), "tiny (family callable) has no style weights to factorise"),
+        (("--warm-start", "sefa"), "tiny (family callable) has no style weights to factorise"),
+        (
+            ("--feature-layer", "b8"),
+            "the feature layer of tiny should be pixels: no inner layer is accessible, got 'b8'",
+        ),
+    ],
+)
+def test_what_the_network_cannot_do_is_refused_before_anything_is_written(tmp_path, arguments, message):
+    line = error_line(discover(tmp_path / "out", *arguments))
+    assert line.startswith(f"Error: {message}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_of_the_search_reach_it_and_the_gain_is_told(tmp_path):
+    options = {"warm-start": "jacobian", "ppm-weight": 0.5, "temperature": 0.8, "patience": 2, "probes": 64}
+    result = discover(tmp_path, *(word for key, value in options.items() for word in (f"--{key}", value)))
+    found = Directions.load(tmp_path / "directions.npz")
+    for key, value in options.items():
+        assert found.meta["options"][key.replace("-", "_")] == value
+    gain = found.meta["gain"]
+    words = {name: f"{abs(g):.2f} {'lower' if g >= 0 else 'higher'}" for name, g in gain.items()}
+    assert (
+        f"Their mean log distortion is {words['random']} than that of random directions and "
+        f"{words['jacobian']} than that of jacobian directions."
+    ) in result.stdout
