@@ -13,8 +13,8 @@ import click
 from gan_topdis.cli.errors import Interrupted, expected_errors, one_line, raised_on_purpose
 from gan_topdis.cli.options import Seeds, resolved, run_options, setting
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.benchmark import NETWORKS, BenchmarkConfig
-from gan_topdis.config.ranges import DEVICES, METHODS
+from gan_topdis.config.benchmark import COLUMNS, NETWORKS, VARIANTS, BenchmarkConfig
+from gan_topdis.config.ranges import DEVICES
 
 if TYPE_CHECKING:  # importing them would import torch
     from gan_topdis.directions import Directions
@@ -50,7 +50,7 @@ class Names(click.ParamType):
 @setting(
     BenchmarkConfig, "networks", type=Names(NETWORKS), metavar="NAMES", help="Networks, comma-separated."
 )
-@setting(BenchmarkConfig, "methods", type=Names(METHODS), metavar="NAMES", help="Methods, comma-separated.")
+@setting(BenchmarkConfig, "methods", type=Names(COLUMNS), metavar="NAMES", help="Methods, comma-separated.")
 @setting(BenchmarkConfig, "seeds", type=Seeds(), metavar="SEEDS", help="Searches per network and method.")
 @setting(BenchmarkConfig, "quick", is_flag=True, help="Short searches, to try the command.")
 @setting(BenchmarkConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
@@ -153,7 +153,7 @@ def _run(
 def _cell(
     generator: Generator, method: str, seed: int, config: BenchmarkConfig, outdir: Path
 ) -> dict[str, Any]:
-    """One search and its scores, as plain JSON values."""
+    """One search and its scores, as plain JSON values; `method` is a column of the table."""
     from gan_topdis.directions import discover
     from gan_topdis.directions.ground_truth import compare_with_truth
     from gan_topdis.directions.ground_truth_factors import factor_meter
@@ -164,9 +164,7 @@ def _cell(
     count = len(factor_meter(generator).names)
     try:
         with measured() as resources:
-            found: Directions = discover(
-                generator, count, method=method, seed=seed, **config.search_options()
-            )
+            found: Directions = discover(generator, count, seed=seed, **config.search(method))
     except ValueError as error:
         if not raised_on_purpose(error):
             raise
@@ -210,13 +208,19 @@ def _write_page(
     used = {result["method"] for result in results} | set(config.methods)
     shown = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
     installed = versions()
+    variants = [
+        f" {name}: {method} with {', '.join(f'{key}={value}' for key, value in options.items())}."
+        for name, (method, options) in VARIANTS.items()
+        if name in used
+    ]
     page = benchmark_page(
         results,
         networks={name: about[name] for name in NETWORKS if name in present},
-        methods=[method for method in METHODS if method in used],
+        methods=[method for method in COLUMNS if method in used],
         command=shlex.join(["gan-topdis", *shown]),
         conditions=", ".join(f"{name} {installed[name]}" for name in ("gan_topdis", "torch"))
-        + f", {platform.machine()}, device {config.device}.",
+        + f", {platform.machine()}, device {config.device}."
+        + "".join(variants),
         quick=config.quick,
     )
     write_atomically(outdir / PAGE_FILE, page)

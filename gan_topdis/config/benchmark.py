@@ -18,6 +18,12 @@ NETWORKS = (
     "demo",
 )
 """Built-in networks with factors that can be measured."""
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "topdis-warm": ("topdis", {"warm_start": "jacobian"}),
+}
+"""Further columns of the table: a method with options other than its defaults."""
+COLUMNS = (METHODS[0], *VARIANTS, *METHODS[1:])
+"""What `--methods` takes."""
 QUICK_OPTIONS = {
     "points": 24,
     "steps": 10,
@@ -35,14 +41,14 @@ class BenchmarkConfig:
 
     Attributes:
         networks: built-in names.
-        methods: of discovery.
+        methods: of discovery, `COLUMNS`.
         seeds: of searches, of the pictures that are moved, and of the hidden rotations of analytic networks.
         quick: short searches.
         device: where to compute.
     """
 
     networks: tuple[str, ...] = NETWORKS
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = COLUMNS
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     quick: bool = False
     device: str = "auto"
@@ -50,7 +56,7 @@ class BenchmarkConfig:
     def __post_init__(self) -> None:
         for option, values, choices in (
             ("networks", self.networks, NETWORKS),
-            ("methods", self.methods, METHODS),
+            ("methods", self.methods, COLUMNS),
         ):
             if not values:
                 raise ValueError(f"{option} should name at least one of {', '.join(choices)}, got none")
@@ -60,6 +66,7 @@ class BenchmarkConfig:
             raise ValueError("seeds should name at least one, got none")
         require_one_of("device", self.device.partition(":")[0], DEVICES)
 
-    def search_options(self) -> dict[str, Any]:
-        """Options of `gan_topdis.directions.discover`; its own defaults when not quick."""
-        return dict(QUICK_OPTIONS) if self.quick else {}
+    def search(self, column: str) -> dict[str, Any]:
+        """Arguments of `gan_topdis.directions.discover`: the method, and options that differ from its own."""
+        method, options = VARIANTS.get(column, (column, {}))
+        return {"method": method, **options, **(QUICK_OPTIONS if self.quick else {})}

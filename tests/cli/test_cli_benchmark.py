@@ -8,6 +8,7 @@ import pytest
 from command import contents, error_line, run, usage_error
 
 import gan_topdis.config.benchmark
+from gan_topdis.directions import Directions
 from gan_topdis.run.results import read_results
 
 TINY = {
@@ -102,6 +103,17 @@ def test_resuming_with_other_searches_is_refused(tmp_path):
     assert "has --quick True, this one False" in line
     line = error_line(run(*arguments, "--quick", "--outdir", tmp_path))
     assert "continue it with --resume" in line
+
+
+def test_a_variant_is_a_method_with_other_options(tmp_path):
+    result = run(
+        *("benchmark", "--networks", "blobs", "--methods", "topdis-warm", "--seeds", 0, "--quick"),
+        *("--outdir", tmp_path),
+    )
+    assert result.exit_code == 0, result.output
+    found = Directions.load(tmp_path / "directions_blobs_topdis-warm_0.npz")
+    assert (found.meta["method"], found.meta["options"]["warm_start"]) == ("topdis", "jacobian")
+    assert "topdis-warm: topdis with warm_start=jacobian." in result.stdout
 
 
 def test_unknown_names_list_the_known_ones(tmp_path):
