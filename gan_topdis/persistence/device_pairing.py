@@ -1,60 +1,47 @@
-"""Pairings of matrices that live on a GPU, without leaving it: the twin of `pairing`, by Triton."""
+"""Pairings of matrices that live on a GPU, by Triton, with room for as many living classes as there are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from gan_topdis.persistence import cross_barcode_triton
 from gan_topdis.persistence.cross_barcode_triton import Deaths, pair_deaths
 from gan_topdis.persistence.h0_triton import tree_edges
+from gan_topdis.persistence.pairing import Pairing
+
+Result = TypeVar("Result")
 
 
-def pairs_of_terms(
-    kinds: Sequence[Float[Tensor, "items n n"]], terms: Sequence[tuple[int, int]]
-) -> tuple[
-    Int64[Tensor, "items terms edges"], Int64[Tensor, "items terms edges"], Bool[Tensor, "items terms edges"]
-]:
-    """Birth and death positions, and whether the death is in the upper matrix, of each item and term.
-
-    Args:
-        kinds: matrices that are accepted, one stack per kind.
-        terms: (lower, upper), indices of `kinds`, lower <= upper.
-
-    Returns:
-        One entry per edge, of length 0 where the edge starts no bar: the shape does not depend on the data.
-    """
-    items, n, _ = kinds[0].shape
-    lower = torch.stack([kinds[low] for low, _ in terms], dim=1).flatten(0, 1)  # (items * terms, n, n)
-    upper = torch.stack([kinds[high] for _, high in terms], dim=1).flatten(0, 1)
-    deaths = _complete_deaths(lower, upper)
-    i, j = torch.triu_indices(n, n, offset=1, device=lower.device)
-    codes = i * n + j  # (edges,)
-    death = deaths.death[:, codes]
-    birth = codes.expand_as(death)
-    shape = (items, len(terms), len(codes))
-    return (
-        birth.reshape(shape),
-        torch.where(death >= 0, death, birth).reshape(shape),
-        deaths.in_upper[:, codes].reshape(shape),
+def pair_cross_barcodes(
+    a: Float[Tensor, "items n n"], b: Float[Tensor, "items n n"], terms: Sequence[tuple[int, int]]
+) -> Pairing:
+    """`pairing.pair_cross_barcodes` of matrices that are accepted; waits for the device once a try."""
+    return _with_room(
+        a.shape[-1],
+        lambda capacity: cross_barcode_triton.pair_cross_barcodes(a, b, terms, capacity=capacity),
     )
 
 
 def edges_of_rips(
     distances: Float[Tensor, "b n n"],
-) -> tuple[Int64[Tensor, "b n-1"], Int64[Tensor, "b codes"]]:
-    """Tree edges in order, and per code i * n + j the death edge of the H1 bar born there, or -1."""
-    return tree_edges(distances), _complete_deaths(distances, None).death
+) -> tuple[Int64[Tensor, "b n-1"], Int64[Tensor, "b codes"], Int64[Tensor, "b codes"]]:
+    """Tree edges in order; per code i * n + j the death edge of the H1 bar born there or -1, and its turn."""
+
+    def pair(capacity: int) -> Deaths | None:
+        deaths = pair_deaths(distances, None, capacity=capacity)
+        return deaths if bool(deaths.complete.all()) else None
+
+    deaths = _with_room(distances.shape[-1], pair)
+    return tree_edges(distances), deaths.death, deaths.turn
 
 
-def _complete_deaths(lower: Tensor, upper: Tensor | None) -> Deaths:
-    """`pair_deaths` with room for all classes; waits for the device, once where the first guess does."""
-    n = lower.shape[-1]
+def _with_room(n: int, pair: Callable[[int], Result | None]) -> Result:
+    """pair(capacity) with 4 n classes, and with more while it returns None; one per edge is enough."""
     capacity = 4 * n
-    while True:
-        deaths = pair_deaths(lower, upper, capacity=capacity)
-        if bool(deaths.complete.all()):
-            return deaths
+    while (found := pair(capacity)) is None:
         capacity = min(4 * capacity, n * (n - 1) // 2)
+    return found

@@ -27,9 +27,8 @@ class Pairing:
     """Bars of `items` pairs of matrices times `terms` cross-barcodes each.
 
     Attributes:
-        birth, death: positions i * n + j (i < j) in a matrix. What is there beside the bars of positive
-            length is of length 0: on the CPU pairs of the first diagonal entry, behind the bars; on a GPU
-            every edge that starts no bar, paired with itself, in its place.
+        birth, death: positions i * n + j (i < j) in a matrix, in order of death. Barcodes with fewer than r
+            bars of positive length end in pairs of the first diagonal entry, of length 0.
         death_in_upper: whether the death is read from the upper matrix of its term, else from the lower.
     """
 
@@ -62,11 +61,9 @@ def pair_cross_barcodes(
     if kernels_for(a) == "triton" and items and n > 1 and are_accepted(torch.stack([a, b])):
         if (A, B) in terms and bool((a > b).any()):
             raise ValueError(_NOT_BELOW)
-        from gan_topdis.persistence.device_pairing import pairs_of_terms
+        from gan_topdis.persistence import device_pairing
 
-        first, second = a.detach(), b.detach()
-        of_each_kind = (first, second, torch.minimum(first, second), torch.maximum(first, second))
-        return Pairing(*pairs_of_terms(of_each_kind, terms))
+        return device_pairing.pair_cross_barcodes(a.detach(), b.detach(), terms)
     values, others = comparable(a), comparable(b)
     kernel = _kernels(values.dtype)
     edges = n * (n - 1) // 2

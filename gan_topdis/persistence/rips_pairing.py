@@ -116,22 +116,22 @@ def rips_pairings_on_device(
         return None
     from gan_topdis.persistence.device_pairing import edges_of_rips
 
-    trees, deaths = (edges.cpu().numpy() for edges in edges_of_rips(distances.detach()))
+    trees, deaths, turns = (edges.cpu().numpy() for edges in edges_of_rips(distances.detach()))
     lengths = comparable(distances).reshape(len(distances), -1)
     n = distances.shape[1]
     nothing = np.empty(0, np.int64)
     pairings = []
-    for tree, death, length in zip(trees, deaths, lengths, strict=True):
+    for tree, death, turn, length in zip(trees, deaths, turns, lengths, strict=True):
         birth = np.flatnonzero(death >= 0)
         birth = birth[length[birth] <= max_edge_length]
         ends = length[death[birth]] <= max_edge_length
         birth, alive = birth[ends], birth[~ends]
-        order = np.lexsort((birth, death[birth], length[death[birth]]))
+        birth = birth[turn[birth].argsort()]
         tree = tree[length[tree] <= max_edge_length]
         pairings.append(
             RipsPairing(
-                birth=(nothing, birth[order]),
-                death=(tree, death[birth][order]),
+                birth=(nothing, birth),
+                death=(tree, death[birth]),
                 essential=(nothing, _ascending(length, alive)),
                 components=n - len(tree),
             )

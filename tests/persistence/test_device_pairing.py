@@ -27,10 +27,12 @@ def value_and_gradients(a: torch.Tensor, b: torch.Tensor, **options):
     return value.detach(), a.grad, b.grad
 
 
-@pytest.mark.parametrize("options", [{}, {"sides": "max", "symmetric": False}, {"power": 2}])
-@pytest.mark.parametrize("family", [euclidean, integer_tied])
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [(euclidean, {}), (integer_tied, {"power": 2}), (euclidean, {"sides": "max", "symmetric": False})],
+)
 def test_rtd(family, options, generator, request):
-    a, b = (torch.stack(side) for side in zip(*(family(9, generator) for _ in range(2)), strict=True))
+    a, b = (torch.stack(side) for side in zip(*(family(6, generator) for _ in range(2)), strict=True))
     expected = value_and_gradients(a, b, **options)
     request.getfixturevalue("as_on_a_gpu")
     found = value_and_gradients(a, b, **options)
@@ -41,31 +43,29 @@ def test_rtd(family, options, generator, request):
 
 
 def test_cross_barcode(generator, request):
-    lower, upper = one_sided(10, generator)
+    lower, upper = one_sided(7, generator)
     expected = cross_barcode(lower, upper).lengths
     request.getfixturevalue("as_on_a_gpu")
-    found = cross_barcode(lower, upper).lengths
-    assert found[found > 0].sort().values.tolist() == expected.sort().values.tolist()
+    assert torch.equal(cross_barcode(lower, upper).lengths, expected)
     with pytest.raises(ValueError, match=r"^lower should not exceed upper anywhere"):
         cross_barcode(upper, lower)
 
 
-@pytest.mark.parametrize("family", [euclidean, integer_tied, bipartite])
-@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize(("family", "limited"), [(bipartite, False), (bipartite, True), (integer_tied, True)])
 def test_vietoris_rips(family, limited, generator, request):
-    matrices = torch.stack([family(12, generator)[0] for _ in range(2)])
+    matrices = torch.stack([family(8, generator)[0] for _ in range(2)])
     limit = matrices[matrices > 0].median().item() if limited else None
     expected = vietoris_rips_batch(matrices, max_edge_length=limit)
     request.getfixturevalue("as_on_a_gpu")
     for one, other in zip(vietoris_rips_batch(matrices, max_edge_length=limit), expected, strict=True):
         for dimension in (0, 1):
-            assert sorted(one.bars(dimension).tolist()) == sorted(other.bars(dimension).tolist())
+            assert torch.equal(one.bars(dimension), other.bars(dimension))
             assert one.essential(dimension).tolist() == other.essential(dimension).tolist()
 
 
 def test_too_little_room_for_classes_is_asked_for_again(generator, request, monkeypatch):
     """n^2 / 4 classes of two halves exceed 4 n from n = 17 on; a smaller first guess shows it sooner."""
-    matrix = bipartite(8, generator)[0][None]
+    matrix = bipartite(6, generator)[0][None]
     expected = vietoris_rips_batch(matrix)[0].bars(1)
     request.getfixturevalue("as_on_a_gpu")
     from gan_topdis.persistence import device_pairing
@@ -74,12 +74,12 @@ def test_too_little_room_for_classes_is_asked_for_again(generator, request, monk
 
     def little(lower, upper, *, capacity):
         rooms.append(capacity)
-        return pair(lower, upper, capacity=4 if len(rooms) == 1 else capacity)
+        return pair(lower, upper, capacity=2 if len(rooms) == 1 else capacity)
 
     pair = device_pairing.pair_deaths
     monkeypatch.setattr(device_pairing, "pair_deaths", little)
-    assert sorted(vietoris_rips_batch(matrix)[0].bars(1).tolist()) == sorted(expected.tolist())
-    assert rooms == [32, 28]
+    assert torch.equal(vietoris_rips_batch(matrix)[0].bars(1), expected)
+    assert rooms == [24, 15]
 
 
 @pytest.mark.parametrize(
