@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_topdis.directions.descent import descend
+from gan_topdis.directions.descent import descend, unit_vectors
 from gan_topdis.directions.options import TopDisOptions
 from gan_topdis.directions.search import PLAIN, Method, Search
 from gan_topdis.generators import Generator
@@ -33,45 +33,36 @@ COMPONENTS = 32
 
 def plain_directions(search: Search, found: Float[Tensor, "k w_dim"]) -> Iterator[Float[Tensor, " w_dim"]]:
     """Yield directions k, k + 1, ... count - 1, unit vectors in the span of the leading components."""
-    device = search.generator.device
     variances, axes = torch.linalg.eigh(search.statistics.covariance)
-    components = axes.flip(1)[:, :COMPONENTS].T  # (K, w_dim) orthonormal rows
+    components = axes.flip(1)[:, :COMPONENTS].T  # P^T, (K, w_dim) orthonormal rows
     shift = float(variances.flip(0)[:COMPONENTS].mean().sqrt())  # c
-    mean = search.statistics.mean
     for index in range(len(found), search.count):
-        rng = search.rng(PLAIN, index)
         inside = found.cpu().double() @ components.T
-        complement = torch.linalg.svd(inside, full_matrices=True).Vh[len(found) :] @ components
-        frame = complement.to(device, torch.float32)  # (K - k, w_dim) orthonormal rows
-        filter_ = (components.T @ components).to(device, torch.float32)
-        start = torch.nn.functional.normalize(torch.randn(1, len(frame), generator=rng), dim=1).to(frame)
-
-        def cost_of(
-            coordinates: Tensor,
-            step: int,
-            rng: torch.Generator = rng,
-            frame: Tensor = frame,
-            filter_: Tensor = filter_,
-        ) -> Tensor:
-            ws = search.sampler.draw(search.options.points, rng)
-            centre = mean.to(ws)
-            filtered = centre + (ws - centre) @ filter_  # (n, num_ws, w_dim)
-            vector = torch.nn.functional.normalize(coordinates, dim=1) @ frame  # (1, w_dim)
-            with torch.no_grad():
-                before = search.sampler.features(filtered)
-            after = search.sampler.features(filtered, shift * vector.expand(len(ws), -1))
-            return rtd(normalised_distances(before)[0], normalised_distances(after)[0])[None]
-
-        end = descend(
-            cost_of,
-            start,
-            steps=search.options.steps,
-            patience=search.options.patience,
-            on_step=search.on_step,
-        )
-        vector = torch.nn.functional.normalize(end @ frame, dim=1)[0]
+        frame = torch.linalg.svd(inside, full_matrices=True).Vh[len(found) :] @ components  # (K - k, w_dim)
+        vector = _descended(search, components, frame.to(found), shift, search.rng(PLAIN, index))
         found = torch.cat([found, vector[None]])
         yield vector
+
+
+def _descended(
+    search: Search, components: Tensor, frame: Tensor, shift: float, rng: torch.Generator
+) -> Float[Tensor, " w_dim"]:
+    """One descent from a random start among unit combinations of the frame's orthonormal rows."""
+    sampler, options = search.sampler, search.options
+    projection = (components.T @ components).to(frame)
+
+    def cost_of(coordinates: Tensor, step: int) -> Tensor:
+        ws = sampler.draw(options.points, rng)
+        mean = search.statistics.mean.to(ws)
+        filtered = mean + (ws - mean) @ projection  # (n, num_ws, w_dim)
+        with torch.no_grad():
+            before = sampler.features(filtered)
+        after = sampler.features(filtered, shift * unit_vectors(coordinates, frame).expand(len(ws), -1))
+        return rtd(normalised_distances(before)[0], normalised_distances(after)[0])[None]
+
+    start = torch.nn.functional.normalize(torch.randn(1, len(frame), generator=rng), dim=1).to(frame)
+    end = descend(cost_of, start, steps=options.steps, patience=options.patience, on_step=search.on_step)
+    return unit_vectors(end, frame)[0]
 
 
 def _steps(options: TopDisOptions, generator: Generator, directions: int) -> int:
