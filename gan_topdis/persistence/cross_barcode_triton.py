@@ -159,7 +159,7 @@ def _sweep_some(
     words = torch.zeros(b, n + 1, n, dtype=torch.int64, device=device)
     holders = torch.zeros(b, capacity, n + 1, padded // 64, dtype=torch.int64, device=device)
     with torch.cuda.device_of(lower):
-        find_empty_lunes[(n, b)](ranks, todo, n, edges, K=64, J=32, enable_fp_fusion=False)
+        find_empty_lunes[(b, n)](ranks, todo, n, edges, K=64, J=32, enable_fp_fusion=False)
         sweep[(b,)](
             ranks,
             order.int(),

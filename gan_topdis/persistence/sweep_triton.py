@@ -36,14 +36,14 @@ CLOSES, OPENS = tl.constexpr(1), tl.constexpr(2)
 
 @triton.jit
 def find_empty_lunes(ranks, todo, n, edges, K: tl.constexpr, J: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Put the edges (i, j), j > i, of vertex i = program_id(0) with an empty lune on the list.
+    """Put the edges (i, j), j > i, of vertex i = program_id(1) with an empty lune on the list.
 
     Args:
         ranks: int32 (b, n, n), LATER on the diagonal.
-        todo: int8 (b, edges) of zeros, OPENS for the edges found; b = program_id(1).
+        todo: int8 (b, edges) of zeros, OPENS for the edges found; b = program_id(0).
     """
-    i = tl.program_id(0)
-    item = tl.program_id(1).to(tl.int64)
+    i = tl.program_id(1)  # a second axis may have 65535 programs, fewer than a batch may have items
+    item = tl.program_id(0).to(tl.int64)
     matrix = ranks + item * n * n
     for first in range(i + 1, n, J):
         j = first + tl.arange(0, J)
