@@ -33,13 +33,20 @@ def test_joint_search_recovers_axes_of_scenes():
     np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(6), atol=2e-6)
 
 
-def test_an_interrupted_joint_search_ends_alike(tmp_path):
+def test_an_interrupted_joint_search_ends_alike():
     scenes = ScenesGenerator(resolution=16)
     partial = []
     whole = discover(scenes, 3, method="topdis-joint", steps=4, on_direction=partial.append, **QUICK)
     assert [len(part) for part in partial] == [1, 2, 3]
     resumed = discover(scenes, 3, method="topdis-joint", steps=4, found=partial[0], **QUICK)
     np.testing.assert_array_equal(resumed.vectors, whole.vectors)
+
+
+def test_progress_counts_the_baseline_and_steps_that_patience_saves():
+    seen = []
+    options = {**QUICK, "steps": 6, "restarts": 1, "patience": 1, "warm_start": "ganspace-features"}
+    discover(ScenesGenerator(resolution=16), 2, method="topdis-joint", on_progress=seen.append, **options)
+    assert [p.done for p in seen] == list(range(1, seen[-1].total + 1))
 
 
 def test_tangent_and_retraction():
