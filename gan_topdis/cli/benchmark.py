@@ -182,6 +182,7 @@ def _cell(
         "factors": list(truth.response.factors),
         "response": truth.response.matrix.round(5).tolist(),
         "strengths": truth.response.strengths.round(5).tolist(),
+        "unexplained": truth.response.unexplained,
         "displacements": truth.response.displacements.round(5).tolist(),
     }
 

@@ -36,12 +36,16 @@ class FactorResponse:
         displacements: (k,), reached: `DISPLACEMENT` to within a few percent, less where the strength is
             `LARGEST_STRENGTH`.
         factors: names of the columns.
+        unexplained: where factors are read off pictures, mean distance between a picture and the one drawn
+            from what was read, as a share of the median distance of two pictures; else None. Near 0 the
+            pictures are what the reader knows; near 1 its numbers say nothing about them.
     """
 
     matrix: np.ndarray
     strengths: np.ndarray
     displacements: np.ndarray
     factors: tuple[str, ...]
+    unexplained: float | None
 
 
 def factor_response(
@@ -82,8 +86,12 @@ def factor_response(
         factors = meter.measure(ws, images).double()  # (n, f)
         units = factors.std(dim=0).clamp_min(1e-6)  # (f,)
         flat = images.flatten(1)
-        distances = torch.pdist(flat)
-        median = float(distances.median())
+        median = float(torch.pdist(flat).median())
+
+        unexplained = None
+        if meter.redraw is not None:
+            redrawn = meter.redraw(factors.float(), generator.resolution[0])
+            unexplained = float((redrawn - images).flatten(1).norm(dim=1).mean()) / median
 
         def reached(index: int, strength: float, count: int) -> tuple[float, Tensor]:
             """Displacement, and mean |change| of each factor (f,), over both signs."""
@@ -108,7 +116,9 @@ def factor_response(
             rows.append((change / units).cpu().numpy())
             strengths.append(high)
             displacements.append(length)
-    return FactorResponse(np.stack(rows), np.asarray(strengths), np.asarray(displacements), meter.names)
+    return FactorResponse(
+        np.stack(rows), np.asarray(strengths), np.asarray(displacements), meter.names, unexplained
+    )
 
 
 def _pictures(generator: Generator, ws: Tensor) -> Tensor:

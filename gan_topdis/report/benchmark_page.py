@@ -115,6 +115,16 @@ def refusals(results: Sequence[Result]) -> list[str]:
     return [f"{network}, {method}: {reason}" for (network, method), reason in seen.items()]
 
 
+def reading_checks(results: Sequence[Result]) -> list[str]:
+    """One line per network whose factors are read off pictures: how far these are from what was read."""
+    latest = {r["network"]: r["unexplained"] for r in results if r.get("unexplained") is not None}
+    return [
+        f"{network}: pictures redrawn from the factors read differ from the network's by {share:.2f} of the "
+        "median distance of two pictures; the nearer to 1, the less its rows mean"
+        for network, share in latest.items()
+    ]
+
+
 def response_table(result: Result) -> str:
     """The factor response matrix of one cell: a row per direction, most moved factor in bold."""
     factors, matrix = result["factors"], result["response"]
@@ -170,6 +180,9 @@ def benchmark_page(
     refused = refusals(results)
     if refused:
         lines += ["", "Methods that a network does not allow:", "", *(f"- {line}" for line in refused)]
+    checks = reading_checks(results)
+    if checks:
+        lines += ["", "How well factors can be read off pictures:", "", *(f"- {line}" for line in checks)]
     shown = [r for r in cells if r["method"] == OURS]
     if shown:
         lines += ["", f"## What the directions of {OURS} move", ""]

@@ -129,3 +129,16 @@ def test_generators_without_factors_are_refused():
     generator = from_callable(lambda z: z[:, :, None, None].expand(-1, 3, 4, 4) * 0.1, 3, name="mine")
     with pytest.raises(ValueError, match="mine should have factors that can be measured"):
         factor_meter(generator)
+
+
+def test_factors_read_off_pictures_agree_with_the_formula():
+    """The formula's own pictures, read by the network: the same responses, and little left unexplained."""
+    generator = ScenesGenerator(resolution=32)
+    found = directions_of(generator, generator.known_factors.axes)
+    exact = factor_response(generator, found, factor_meter(generator), samples=64)
+    generator.name = "demo"
+    generator.known_factors = None
+    by_sight = factor_response(generator, found, factor_meter(generator), samples=64)
+    assert exact.unexplained is None
+    assert by_sight.unexplained < 0.1
+    np.testing.assert_allclose(by_sight.matrix, exact.matrix, atol=0.15)

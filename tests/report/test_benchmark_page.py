@@ -1,6 +1,12 @@
 """Tables of the benchmark: means, best in bold, and honesty about losses."""
 
-from gan_topdis.report.benchmark_page import benchmark_page, benchmark_tables, losses, refusals
+from gan_topdis.report.benchmark_page import (
+    benchmark_page,
+    benchmark_tables,
+    losses,
+    reading_checks,
+    refusals,
+)
 
 
 def cell(network, method, seed, recovery, disentanglement=0.5):
@@ -72,3 +78,9 @@ def test_the_page_tells_what_was_refused_and_what_moves():
     assert "| 0 | **1.00** | 0.25 | 0.50 |" in page
     assert "1 to 2 seeds a network" in page
     assert "--quick" not in page
+
+
+def test_unreadable_pictures_are_told():
+    """Cells of exact formulas, and of runs before the check existed, say nothing."""
+    (line,) = reading_checks([*CELLS, {**cell("demo", "topdis", 0, None), "unexplained": 0.529}])
+    assert line.startswith("demo: ") and "by 0.53 of" in line
