@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import ModuleType
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_topdis.persistence.compiled import load_kernels
+from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.h0 import l1_tree_edges
 
 OVER_BRANCHES = ("mean", "sum")
@@ -79,11 +83,25 @@ class ConnectivityLoss(nn.Module):
             j, sign(0) = 0; divided by the number of branches for `mean`. The tree is held fixed; among
             edges of equal length it takes the smaller (i, j) first.
         """
-        excess = (self.deaths(codes) - self.eta).abs().sum(dim=-1)  # (branches,)
-        return excess.mean() if self.over_branches == "mean" else excess.sum()
+        self._require_codes(codes)
+        share = 1 / self.branches if self.over_branches == "mean" else 1.0
+        if kernels_for(codes) == "cpu" and codes.dtype in (torch.float32, torch.float64):
+            loss: Tensor = _CompiledLoss.apply(codes, self.branches, self.eta, share)
+            return loss
+        return share * (self.deaths(codes) - self.eta).abs().sum()
 
     def deaths(self, codes: Float[Tensor, "n width"]) -> Float[Tensor, "branches deaths"]:
         """The n - 1 deaths of every branch, ascending, differentiable; arguments and errors of `forward`."""
+        self._require_codes(codes)
+        n = len(codes)
+        points = codes.unflatten(1, (self.branches, -1))  # (n, branches, d)
+        edges = l1_tree_edges(points)  # (branches, n - 1)
+        ends = torch.stack((edges // n, edges % n))  # (2, branches, n - 1)
+        rows = ends * self.branches + torch.arange(self.branches, device=edges.device)[:, None]
+        first, second = points.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        return (first - second).abs().sum(dim=-1)
+
+    def _require_codes(self, codes: Tensor) -> None:
         if not isinstance(codes, Tensor) or not codes.is_floating_point():
             raise TypeError("codes should be a floating-point torch.Tensor")
         if codes.ndim != 2 or codes.numel() == 0 or codes.shape[1] % self.branches:
@@ -91,13 +109,6 @@ class ConnectivityLoss(nn.Module):
                 f"codes should have shape (n, {self.branches} * d) with n, d >= 1, got {tuple(codes.shape)}; "
                 "the width is the number of branches times the dimension of one"
             )
-        n = codes.shape[0]
-        points = codes.unflatten(1, (self.branches, -1))  # (n, branches, d)
-        edges = l1_tree_edges(points)  # (branches, n - 1)
-        ends = torch.stack((edges // n, edges % n))  # (2, branches, n - 1)
-        rows = ends * self.branches + torch.arange(self.branches, device=edges.device)[:, None]
-        first, second = points.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
-        return (first - second).abs().sum(dim=-1)
 
     @torch.no_grad()
     def describe(self, codes: Float[Tensor, "n width"]) -> Connectivity:
@@ -110,3 +121,32 @@ class ConnectivityLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return f"eta={self.eta}, branches={self.branches}, over_branches={self.over_branches!r}"
+
+
+class _CompiledLoss(torch.autograd.Function):
+    """share times the sum over branches and deaths of |eps_t - eta|, by CPU kernels in both directions."""
+
+    @staticmethod
+    def forward(ctx, codes: Tensor, branches: int, eta: float, share: float) -> Tensor:  # type: ignore[no-untyped-def]
+        points = codes.detach().contiguous().view(len(codes), branches, -1)
+        edges = l1_tree_edges(points)
+        excess = np.empty(branches)
+        gradient = torch.zeros_like(points)
+        values = points.numpy()
+        _kernel(values.dtype).excess_and_gradient(values, edges.numpy(), eta, share, excess, gradient.numpy())
+        ctx.save_for_backward(gradient.view(codes.shape))
+        return codes.new_tensor(share * excess.sum())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
+        (by_code,) = ctx.saved_tensors
+        return by_code * gradient, None, None, None
+
+
+def _kernel(dtype: np.dtype) -> ModuleType:
+    def first_calls(kernel: ModuleType) -> None:
+        one = np.zeros((1, 1, 1), dtype)
+        kernel.excess_and_gradient(one, np.empty((1, 0), np.int64), 2.0, 1.0, np.empty(1), one.copy())
+
+    return load_kernels("gan_topdis.losses.connectivity_kernel", first_calls, variant=dtype.name)

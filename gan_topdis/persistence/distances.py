@@ -118,7 +118,7 @@ def _share_rows(rows: int, cost: int, task: Callable[[int, int], None]) -> None:
     for_each(shares, lambda s: task(rows * s // shares, rows * (s + 1) // shares), threads=shares)
 
 
-SMALLEST_SHARE = 500_000
+SMALLEST_SHARE = 5_000_000
 """Coordinate differences below which waking another thread costs more than it saves."""
 
 

@@ -91,7 +91,7 @@ def _run(kernel: str, values: np.ndarray, items: int, n: int, name: str) -> Int6
     return torch.from_numpy(codes)
 
 
-SMALLEST_SHARE = 20_000
+SMALLEST_SHARE = 200_000
 """Numbers to read below which waking another thread costs more than it saves."""
 
 

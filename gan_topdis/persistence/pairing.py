@@ -101,7 +101,7 @@ def pair_cross_barcodes(
 
 _NOT_BELOW = "lower should not exceed upper anywhere; the cross-barcode needs lower <= upper"
 
-SMALLEST_SHARE = 4000
+SMALLEST_SHARE = 50_000
 """Edges below which waking another thread costs more than it saves."""
 
 

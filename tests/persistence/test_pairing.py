@@ -139,9 +139,15 @@ def value_and_gradient(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, 
     return value.detach(), a.grad
 
 
-def test_callers_in_many_threads(generator, two_threads):
+@pytest.fixture
+def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the smallest work be shared, as far as torch has threads."""
+    monkeypatch.setattr(pairing, "SMALLEST_SHARE", 1)
+
+
+def test_callers_in_many_threads(generator, two_threads, small_shares):
     """Eight callers share one pool; every answer is the one of a single caller, bit for bit."""
-    work = clouds(24, 70, generator)  # 2415 edges: each call asks the pool for help
+    work = clouds(24, 70, generator)
     expected = [value_and_gradient(a, b) for a, b in work]
     with ThreadPoolExecutor(8) as callers:
         found = list(callers.map(lambda pair: value_and_gradient(*pair), work * 2))
@@ -150,7 +156,7 @@ def test_callers_in_many_threads(generator, two_threads):
         assert torch.equal(gradient, right_gradient)
 
 
-def test_number_of_threads_does_not_change_the_answer(generator, monkeypatch):
+def test_number_of_threads_does_not_change_the_answer(generator, monkeypatch, small_shares):
     a, b = (torch.stack(side) for side in zip(*clouds(6, 40, generator), strict=True))
     answers = []
     for threads in (1, 2, 5):
@@ -187,10 +193,11 @@ def test_forked_children_compute(pytestconfig):
         """
         import multiprocessing, os, warnings
         import torch
-        from gan_topdis.persistence import pairwise_distances, rtd, threads
+        from gan_topdis.persistence import pairing, pairwise_distances, rtd, threads
         # Python 3.12 and later warn of any fork with threads; that it works is the subject here
         warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
         torch.get_num_threads = lambda: 2
+        pairing.SMALLEST_SHARE = 1
 
         def value(seed):
             generator = torch.Generator().manual_seed(seed)

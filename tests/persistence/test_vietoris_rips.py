@@ -13,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs_of_matrices import FAMILIES, bipartite, distances, duplicated, generic, integer_tied, symmetric
 
-from gan_topdis.persistence import PersistenceDiagram, pairwise_distances, vietoris_rips, vietoris_rips_batch
+from gan_topdis.persistence import (
+    PersistenceDiagram,
+    pairwise_distances,
+    rips_pairing,
+    vietoris_rips,
+    vietoris_rips_batch,
+)
 from gan_topdis.persistence.rips_pairing import RipsPairing, rips_pairing_by_gudhi, rips_pairings
 
 
@@ -286,6 +292,7 @@ def test_a_limit_below_every_edge(generator):
 def test_no_diagram_depends_on_its_batch(generator, monkeypatch):
     matrices = torch.stack([family(40, generator)[0] for family in FAMILIES])
     alone = [vietoris_rips(matrix) for matrix in matrices]
+    monkeypatch.setattr(rips_pairing, "SMALLEST_SHARE", 1)
     for threads in (1, 2, 5):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         for one, other in zip(alone, vietoris_rips_batch(matrices), strict=True):
