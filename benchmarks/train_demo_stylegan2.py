@@ -1,8 +1,8 @@
 """Train the demo StyleGAN2: 32x32 pictures of `scenes`, whose six factors are known.
 
 Non-saturating logistic loss, lazy R1 and path-length regularisation, style mixing, moving average of weights
-(Karras et al., arXiv:1912.04958; Mescheder et al., arXiv:1801.04406). The data are drawn afresh: every picture
-is rendered from six factors uniform in [0, 1]. Runs in the background, about an hour on one core:
+(Karras et al., arXiv:1912.04958; Mescheder et al., arXiv:1801.04406). Data are drawn afresh: every picture is
+rendered from six factors uniform in [0, 1]. Runs in the background, about an hour on one core:
 
     python benchmarks/train_demo_stylegan2.py --outdir runs/demo            # the bundled network
     python benchmarks/train_demo_stylegan2.py --outdir runs/demo --resume   # after an interruption
