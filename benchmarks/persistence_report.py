@@ -130,6 +130,11 @@ def slower_section(cells: Cells) -> str:
     return "In milliseconds, ours against the peer:\n\n" + "\n".join(lines)
 
 
+def work_has_peer(work: Work, cell: Cell) -> bool:
+    """Whether some column that is not ours was run."""
+    return any(key in cell.times and not column.ours for key, column in work.columns.items())
+
+
 def work_section(work: Work, cells: Sequence[Cell]) -> str:
     """Times of every size and batch, and how they grow."""
     titles = [column.title for column in work.columns.values()]
@@ -138,7 +143,7 @@ def work_section(work: Work, cells: Sequence[Cell]) -> str:
             cell.size,
             cell.batch,
             *(cell.times.get(key, "skipped" if key in cell.skipped else "") for key in work.columns),
-            f"{cell.difference:.0e}",
+            f"{cell.difference:.0e}" if work_has_peer(work, cell) else "not compared",
         )
         for cell in sorted(cells, key=lambda cell: (cell.batch, cell.size))
     ]

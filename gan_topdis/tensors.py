@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
 from torch import Tensor
+
+
+def first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates the backward of an autograd function that has no derivative itself: a graph is refused.
+
+    torch's `once_differentiable` refuses later, and only where the incoming gradient is tracked; elsewhere
+    second derivatives would silently miss a part.
+    """
+
+    @wraps(backward)
+    def refusing(ctx: Any, *gradients: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "this loss has first derivatives only; call backward or grad without create_graph=True"
+            )
+        return backward(ctx, *gradients)
+
+    return refusing
 
 
 def require_square(matrices: Tensor, name: str) -> None:

@@ -24,7 +24,7 @@ def excess_and_gradient(points, edges, eta, share, excess, gradient):  # type: i
         for e in range(edges.shape[1]):
             i = edges[branch, e] // n
             j = edges[branch, e] - i * n
-            length = points[0, 0, 0] * 0  # of the type of the points, as torch sums
+            length = 0.0  # float64
             for c in range(d):
                 length += abs(points[i, branch, c] - points[j, branch, c])
             total += abs(length - eta)

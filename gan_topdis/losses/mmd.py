@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_topdis.persistence.compiled import load_kernels
 from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.threads import for_each, thread_count
+from gan_topdis.tensors import first_derivative_only
 
 Bars = tuple[Float[Tensor, "_"], Float[Tensor, "_"]]
 """(birth, lifetime) of N tuples, lifetime 0 where a tuple has no bar."""
@@ -95,7 +96,7 @@ class _SquaredMMD(torch.autograd.Function):
         return value
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_derivative_only
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def]
         by_birth, by_lifetime = ((gradient * part).to(part.dtype) for part in ctx.saved_tensors)
         n = ctx.n
@@ -235,7 +236,7 @@ def _share_rows(rows: int, cost: int, task: Callable[[int, int], None]) -> None:
 
 
 def require_width(width: float, name: str) -> None:
-    if not (width > 0 and math.isfinite(width)):
+    if not (width > 0 and math.isfinite(width) and math.isfinite(4 / width)):
         raise ValueError(f"{name} should be finite and greater than 0, got {width}")
 
 

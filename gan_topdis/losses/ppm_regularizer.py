@@ -68,6 +68,8 @@ class PPMRegularizer(nn.Module):
         if not weights or not all(0 <= weight < math.inf for weight in weights):
             raise ValueError(f"weights should be one or more finite numbers >= 0, got {weights}")
         require_width(bandwidth, "bandwidth")
+        if not isinstance(subsamples, int):
+            raise TypeError(f"subsamples should be a whole number, got {type(subsamples).__name__}")
         if subsamples < 1:
             raise ValueError(f"subsamples should be at least 1, got {subsamples}")
         if convention not in CONVENTIONS:
@@ -117,7 +119,7 @@ class PPMRegularizer(nn.Module):
                 f"got {tuple(x.shape)} {x.dtype} on {x.device} and {tuple(y.shape)} {y.dtype} on {y.device}"
             )
         key = draw_key(generator)
-        total = torch.zeros((), dtype=torch.float64, device=x.device)
+        total = 0 * (x[:0].double().sum() + y[:0].double().sum())  # tracked also where all weights are 0
         for q, weight in enumerate(self.weights):
             if weight:
                 total = total + weight * self._term(x, y, q, key)

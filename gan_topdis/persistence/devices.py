@@ -58,7 +58,12 @@ def _kernels_on(device: torch.device, choice: str) -> Literal["cpu", "triton"]:
         reason = "Triton is not installed; CUDA builds of torch bring it on Linux"
     else:
         return "triton"
-    if (str(device), reason) not in _said:
+    say_cpu(device, reason)
+    return "cpu"
+
+
+def say_cpu(device: torch.device, reason: str) -> None:
+    """Log that tensors on a device go to the CPU, once per device and reason; nothing for the CPU itself."""
+    if device.type != "cpu" and (str(device), reason) not in _said:
         _said.add((str(device), reason))
         _log.warning("persistence of tensors on %s is computed on the CPU: %s", device, reason)
-    return "cpu"

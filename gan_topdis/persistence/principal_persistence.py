@@ -16,6 +16,7 @@ from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.pairing import comparable
 from gan_topdis.persistence.subsamples import draw_key, random_tuples
 from gan_topdis.persistence.threads import for_each, thread_count
+from gan_topdis.tensors import first_derivative_only
 
 _log = logging.getLogger(__name__)
 
@@ -65,15 +66,17 @@ def principal_persistence(
         Wong, Lee, Yan, Towards Scalable Topological Regularizers, ICLR 2025.
     """
     require_points(points, "points")
+    if not isinstance(dimension, int):
+        raise TypeError(f"dimension should be a whole number, got {type(dimension).__name__}")
     if dimension < 0:
         raise ValueError(f"dimension should be at least 0, got {dimension}")
     size, n = 2 * dimension + 2, points.shape[0]
     if isinstance(subsamples, Tensor):
         tuples = _accepted(subsamples, size, n).to(points.device)
-    elif isinstance(subsamples, int) and not isinstance(subsamples, bool):
+    elif isinstance(subsamples, int | np.integer) and not isinstance(subsamples, bool):
         if subsamples < 1:
             raise ValueError(f"subsamples should be at least 1, got {subsamples}")
-        numbers = torch.arange(subsamples, device=points.device)
+        numbers = torch.arange(int(subsamples), device=points.device)
         tuples = random_tuples(draw_key(generator), numbers, size, n, replacement=replacement)
     else:
         raise TypeError(
@@ -100,7 +103,7 @@ class _Bars(torch.autograd.Function):
         return birth, lifetime
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_derivative_only
     def backward(ctx, grad_birth: Tensor, grad_lifetime: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         points, edges = ctx.saved_tensors
         return scatter(points, edges, grad_birth, grad_lifetime), None

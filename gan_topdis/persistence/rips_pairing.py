@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_topdis.persistence.compiled import load_kernels
-from gan_topdis.persistence.devices import kernels_for
+from gan_topdis.persistence.devices import kernels_for, say_cpu
 from gan_topdis.persistence.gudhi_reference import intervals_of_ranks
 from gan_topdis.persistence.pairing import (
     SMALLEST_SHARE,
@@ -26,7 +26,10 @@ from gan_topdis.persistence.threads import for_each, thread_count
 
 @dataclass(frozen=True)
 class RipsPairing:
-    """Critical edges i * n + j (i < j), int64, one array per dimension; pairs of length 0 included.
+    """Critical edges i * n + j (i < j), int64, one array per dimension.
+
+    Pairs of two different edges of equal length are among them; loops that an edge starts and fills at once
+    are not.
 
     Attributes:
         birth, death: edges of the pairs, in order of death. birth[0] is empty: points are born at 0.
@@ -151,6 +154,7 @@ def rips_pairing_by_gudhi(
     Args:
         complex_dimension: see `intervals_of_ranks`.
     """
+    say_cpu(distances.device, "GUDHI has no other kernels")
     values = comparable(distances)
     refuse_wrong_matrix(values, "distances")
     n = len(values)

@@ -100,6 +100,12 @@ def _end_bar(vector, bits, row_word, row_edge, words, looping, slot_age, free_sl
             if slot_age[slot] > age:
                 age = slot_age[slot]
                 youngest = slot
+    planes = np.empty(vector.shape[0], np.int64)  # those in which the vector has bits: mostly a few of many
+    used = 0
+    for plane in range(vector.shape[0]):
+        if vector[plane] != ZERO:
+            planes[used] = plane
+            used += 1
     holders = bits[youngest >> 6]
     mask = ONE << np.uint64(youngest & 63)
     for block in range(0, counts[TOP], BLOCK):
@@ -111,8 +117,8 @@ def _end_bar(vector, bits, row_word, row_edge, words, looping, slot_age, free_sl
         for row in range(block, block + BLOCK):
             if holders[row] & mask == ZERO:
                 continue
-            for plane in range(vector.shape[0]):
-                bits[plane, row] ^= vector[plane]
+            for p in range(used):
+                bits[planes[p], row] ^= vector[planes[p]]
             row_word[row] ^= change
             if row > n:  # of an edge, not of a vertex
                 i = row_edge[row] >> 16

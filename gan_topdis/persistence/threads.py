@@ -10,7 +10,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import torch
 
@@ -37,7 +37,10 @@ def for_each(count: int, task: Callable[[int], None], *, threads: int) -> None:
             task(index)
 
     helpers = [_executor().submit(drain) for _ in range(threads - 1)]
-    drain()
+    try:
+        drain()
+    finally:  # helpers write to arrays of the caller
+        wait(helpers)
     for helper in helpers:
         helper.result()
 
@@ -58,4 +61,5 @@ def _forget_pool() -> None:
     _pool_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_pool)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_forget_pool)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gan_topdis.persistence.devices import say_cpu
 from gan_topdis.persistence.distances import pairwise_distances
 from gan_topdis.persistence.h0 import tree_edges
 from gan_topdis.persistence.rips_pairing import RipsPairing, rips_pairing_by_gudhi, rips_pairings
@@ -109,6 +110,8 @@ def vr_persistence(
 
 def _pairing(distances: Float[Tensor, "n n"], max_dimension: int, limit: float) -> RipsPairing:
     """Critical edges in degrees 0 .. max_dimension of the complex of simplices of that dimension at most."""
+    if max_dimension > 1:
+        say_cpu(distances.device, "triangles are counted, and tetrahedra reduced, there")
     if max_dimension > 2:
         return rips_pairing_by_gudhi(distances, limit, max_dimension, complex_dimension=max_dimension)
     n = len(distances)

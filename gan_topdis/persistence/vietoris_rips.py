@@ -36,8 +36,8 @@ def vietoris_rips(
         distances: symmetric, zero diagonal, finite, non-negative; any unit of length. The triangle
             inequality is not needed.
         max_dimension: largest degree of homology; the native engine has 0 and 1.
-        max_edge_length: longer edges are left out, in the unit of `distances`; None keeps all, which
-            leaves one essential class: a component.
+        max_edge_length: longer edges are left out, in the unit of `distances` and rounded to their type;
+            None keeps all, which leaves one essential class: a component.
         engine: `native`, or `gudhi`: the slow reference, which serves any dimension. Same results, same
             gradients, ties included.
 
@@ -87,7 +87,8 @@ def vietoris_rips_batch(
         raise ValueError(f'max_dimension should be 0 or 1, got {max_dimension}; use engine="gudhi" for more')
     if max_edge_length is not None and not max_edge_length >= 0:
         raise ValueError(f"max_edge_length should be at least 0 or None, got {max_edge_length}")
-    limit = math.inf if max_edge_length is None else max_edge_length
+    # compared in the type of the distances, by every engine
+    limit = math.inf if max_edge_length is None else float(distances.new_tensor(max_edge_length))
     if engine == "native":
         pairings = rips_pairings_on_device(distances, limit) or rips_pairings(distances, limit)
     else:

@@ -322,3 +322,18 @@ def test_refused(x, y, options, text):
 def test_not_floating_point():
     with pytest.raises(TypeError, match=r"^x should be a floating-point torch\.Tensor"):
         PPMRegularizer()(torch.zeros(3, 2).long(), torch.zeros(3, 2))
+
+
+def test_no_weight_at_all_is_still_a_loss(generator):
+    x = torch.randn(5, 2, generator=generator, requires_grad=True)
+    loss = PPMRegularizer(weights=(0.0, 0.0))(x, torch.randn(5, 2, generator=generator))
+    loss.backward()
+    assert (loss.item(), x.grad.abs().max().item()) == (0, 0)
+
+
+def test_a_graph_of_its_gradient_is_refused(generator):
+    """A gradient penalty over it would silently miss a part."""
+    x = torch.randn(9, 2, generator=generator, requires_grad=True)
+    loss = PPMRegularizer(subsamples=50)(x**2, torch.randn(9, 2, generator=generator))
+    with pytest.raises(RuntimeError, match="first derivatives only; call backward or grad without create_g"):
+        torch.autograd.grad(loss, x, create_graph=True)

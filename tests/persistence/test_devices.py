@@ -87,3 +87,10 @@ def test_unknown_choices_are_refused(monkeypatch):
 @pytest.mark.cuda
 def test_a_real_cuda_tensor_gets_triton():
     assert kernels_for(torch.zeros(1, device="cuda")) == "triton"
+
+
+def test_a_way_to_the_cpu_of_its_own_is_said_once(caplog):
+    for _ in range(2):
+        devices.say_cpu(torch.device("cuda:0"), "a reason")
+        devices.say_cpu(torch.device("cpu"), "a reason")
+    assert caplog.messages == ["persistence of tensors on cuda:0 is computed on the CPU: a reason"]

@@ -247,3 +247,57 @@ def test_too_few_axes():
 def test_other_norms(p):
     with pytest.raises(ValueError, match=f"^p should be 1, 2 or inf, got {p}"):
         pairwise_distances(torch.zeros(3, 2), p)
+
+
+# --- close points, second derivatives, sizes, half precision ---
+
+
+@pytest.mark.parametrize("separation", [1e-3, 1e-5, 3e-7])
+@pytest.mark.parametrize("batched", [False, True])
+def test_gradient_of_close_points_in_float32(separation, batched, generator):
+    """A unit vector, whatever the other points: products of coordinates would lose it below 1e-4."""
+    points = torch.randn(128, 16, generator=generator)
+    points[1] = points[0] + separation * torch.randn(16, generator=generator) / 4
+    clouds = torch.stack([torch.randn(128, 16, generator=generator), points]) if batched else points
+    clouds.requires_grad_()
+    pairwise_distances(clouds)[..., 0, 1].sum().backward()
+    gradient = clouds.grad[1] if batched else clouds.grad
+    direction = (points[0] - points[1]).detach().double()
+    # a few roundings of a unit vector
+    torch.testing.assert_close(gradient[0].double(), direction / direction.norm(), rtol=0, atol=3e-7)
+    assert torch.equal(gradient[0], -gradient[1])
+    assert not gradient[2:].any()
+
+
+def test_second_derivative(generator):
+    points = torch.randn(6, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(pairwise_distances, (points,))
+    x = torch.tensor([1.0, 2, 4], dtype=torch.float64, requires_grad=True)
+
+    def total(cloud: torch.Tensor) -> torch.Tensor:
+        return (cloud[:, None] - cloud[None]).square().sum(-1).add(torch.eye(3)).sqrt().triu(1).sum()
+
+    second = []
+    for distance_sum in (total, lambda cloud: pairwise_distances(cloud).triu(1).sum()):
+        (first,) = torch.autograd.grad(
+            distance_sum(torch.stack([x**2, x**3], dim=1)), x, create_graph=True
+        )  # the incoming gradient is a constant here
+        second.append(torch.autograd.grad(first.square().sum(), x)[0])
+    torch.testing.assert_close(second[1], second[0], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-15, 1e15, 1e30])
+def test_lengths_whose_squares_do_not_fit(size, generator):
+    points = torch.randn(9, 4, generator=generator)
+    expected = pairwise_distances(points)
+    torch.testing.assert_close(pairwise_distances(size * points) / size, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, math.inf])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype, p, generator):
+    points = torch.randn(7, 3, generator=generator).to(dtype).requires_grad_()
+    distances = pairwise_distances(points, p)
+    assert torch.equal(distances, pairwise_distances(points.detach().float(), p).to(dtype))
+    distances.sum().backward()
+    assert points.grad.dtype == dtype

@@ -289,6 +289,15 @@ def test_a_limit_below_every_edge(generator):
     assert not matrix.grad.any()
 
 
+@pytest.mark.parametrize("engine", ["native", "gudhi"])
+def test_a_limit_is_compared_in_the_type_of_the_distances(engine):
+    """0.1 as float32 is longer than 0.1: the edge stays."""
+    matrix = pairwise_distances(torch.tensor([[0.0, 0], [0.1, 0], [0.3, 0]]), p=1.0)
+    assert vietoris_rips(matrix, max_edge_length=0.1, engine=engine).bars(0).shape == (1, 2)
+    assert vietoris_rips(matrix, max_edge_length=0.099999, engine=engine).bars(0).shape == (0, 2)
+    assert vietoris_rips(matrix, max_edge_length=1e300, engine=engine).bars(0).shape == (2, 2)
+
+
 def test_no_diagram_depends_on_its_batch(generator, monkeypatch):
     matrices = torch.stack([family(40, generator)[0] for family in FAMILIES])
     alone = [vietoris_rips(matrix) for matrix in matrices]
