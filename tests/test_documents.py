@@ -2,19 +2,26 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gan_topdis.cli import main
 
+ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\(([^)#]+)\)")
 COMMAND = re.compile(r"^(?:\$ )?gan-topdis (.+)$", re.MULTILINE)
 
 
-@pytest.fixture(params=["README.md", "CHANGELOG.md", "docs/discovery.md"])
-def document(request, pytestconfig):
-    return pytestconfig.rootpath / request.param
+@pytest.fixture(
+    params=sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"))
+    )
+)
+def document(request):
+    return ROOT / request.param
 
 
 def broken_links(path):
