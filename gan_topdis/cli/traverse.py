@@ -108,11 +108,10 @@ def _run(
 ) -> None:
     import torch
 
-    from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network, warn
-    from gan_topdis.directions import Directions
+    from gan_topdis.cli.fitted_directions import class_found_in, fitted_directions
+    from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network
     from gan_topdis.run import RunRecord, open_run_directory
 
-    directions = renamed(Directions.load(config.directions), names)
     if Path(config.directions).resolve().parent == outdir.resolve():
         raise ValueError(
             f"outdir should be another folder than that of the directions file, such as {outdir / 'traverse'}"
@@ -123,15 +122,8 @@ def _run(
         trust_pickle=config.trust_pickle,
         stylegan_repo=config.stylegan_repo,
     )
-    directions = _fitted(directions, generator, config)
-    found_in = directions.meta.get("class_index")
-    if config.class_index is None:
-        config = replace(config, class_index=found_in)
-    elif config.class_index != found_in:
-        warn(
-            f"these directions were found in class {found_in}, the pictures are of class "
-            f"{config.class_index}: strengths are in standard deviations of the former"
-        )
+    directions = renamed(fitted_directions(config.directions, generator, config.layers), names)
+    config = replace(config, class_index=class_found_in(directions, config.class_index))
     ws = latents_of_pictures(generator, config, class_of(generator, config.class_index))
 
     open_run_directory(outdir, "traverse", OUTPUTS, overwrite=overwrite)
@@ -170,32 +162,6 @@ def renamed(directions: Directions, names: tuple[tuple[int, str], ...]) -> Direc
             raise ValueError(f"name should be of a direction 0 .. {len(new) - 1}, got {index}={text}")
         new[index] = text
     return replace(directions, names=tuple(new))
-
-
-def _fitted(directions: Directions, generator: Generator, config: TraverseConfig) -> Directions:
-    """The directions with the layers asked for.
-
-    Raises:
-        ValueError: they are of another latent space, there is none, or the layers do not exist.
-    """
-    from gan_topdis.cli.network import warn
-    from gan_topdis.directions.layers import resolve_layers
-    from gan_topdis.directions.traversal import require_compatible
-
-    if not len(directions):
-        raise ValueError(f"{config.directions} holds no direction")
-    require_compatible(generator, directions)
-    origin = directions.meta.get("generator", {})
-    if origin.get("fingerprint") not in (None, generator.fingerprint):
-        warn(
-            f"these directions were found on another network ({origin.get('name')}, fingerprint "
-            f"{str(origin['fingerprint'])[:12]}; this is {generator.name}, {generator.fingerprint[:12]}): "
-            "they may mean something else here"
-        )
-    if config.layers is None:
-        return directions
-    mask = resolve_layers(config.layers, generator.layer_table())
-    return replace(directions, layers=mask[None].repeat(len(directions), axis=0))
 
 
 def _draw(
