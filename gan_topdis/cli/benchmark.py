@@ -13,7 +13,7 @@ import click
 from gan_topdis.cli.errors import Interrupted, expected_errors, one_line, raised_on_purpose
 from gan_topdis.cli.options import Seeds, resolved, run_options, setting
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.benchmark import COLUMNS, NETWORKS, VARIANTS, BenchmarkConfig
+from gan_topdis.config.benchmark import CEILING, COLUMNS, NETWORKS, VARIANTS, BenchmarkConfig
 from gan_topdis.config.ranges import DEVICES
 
 if TYPE_CHECKING:  # importing them would import torch
@@ -156,26 +156,32 @@ def _cell(
     """One search and its scores, as plain JSON values; `method` is a column of the table."""
     from gan_topdis.directions import discover
     from gan_topdis.directions.ground_truth import compare_with_truth
+    from gan_topdis.directions.ground_truth_ceiling import supervised_directions
     from gan_topdis.directions.ground_truth_factors import factor_meter
     from gan_topdis.generators.analytic import with_hidden_axes
     from gan_topdis.run.resources import measured
 
     generator = with_hidden_axes(generator, seed)
-    count = len(factor_meter(generator).names)
+    meter = factor_meter(generator)
     try:
         with measured() as resources:
-            found: Directions = discover(generator, count, seed=seed, **config.search(method))
+            found: Directions = (
+                supervised_directions(generator, meter, seed=seed)
+                if method == CEILING
+                else discover(generator, len(meter.names), seed=seed, **config.search(method))
+            )
     except ValueError as error:
         if not raised_on_purpose(error):
             raise
         return {"status": "refused", "reason": one_line(error)}
     found.save(outdir / f"directions_{generator.name}_{method}_{seed}.npz")
-    truth = compare_with_truth(generator, found, seed=seed)
+    truth = compare_with_truth(generator, found, meter=meter, seed=seed)
     return {
         "status": "done",
         "recovery": truth.mean_recovery,
         "recovery_per_factor": None if truth.recovery is None else truth.recovery.round(5).tolist(),
         "disentanglement": truth.disentanglement,
+        "disentanglement_of_squares": truth.disentanglement_of_squares,
         "completeness": truth.completeness,
         "seconds": round(resources.seconds, 2),
         "megabytes": None if resources.peak_megabytes is None else round(resources.peak_megabytes, 1),

@@ -22,7 +22,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "topdis-warm": ("topdis", {"warm_start": "jacobian"}),
 }
 """Further columns of the table: a method with options other than its defaults."""
-COLUMNS = (METHODS[0], *VARIANTS, *METHODS[1:])
+CEILING = "supervised"
+"""A column that is told the factors: what one direction per factor can reach."""
+COLUMNS = (METHODS[0], *VARIANTS, *METHODS[1:], CEILING)
 """What `--methods` takes."""
 QUICK_OPTIONS = {
     "points": 24,

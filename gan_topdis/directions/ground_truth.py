@@ -24,12 +24,15 @@ class GroundTruthScores:
             factors have no axes.
         response: of factors to directions, at equal displacement.
         disentanglement, completeness: of `response.matrix`, in [0, 1].
+        disentanglement_of_squares: of the squared entries, shares of variance as the importances of DCI
+            are: small responses count for less.
     """
 
     recovery: np.ndarray | None
     response: FactorResponse
     disentanglement: float
     completeness: float
+    disentanglement_of_squares: float
 
     @property
     def mean_recovery(self) -> float | None:
@@ -88,4 +91,5 @@ def compare_with_truth(
         response=response,
         disentanglement=disentanglement(response.matrix),
         completeness=completeness(response.matrix),
+        disentanglement_of_squares=disentanglement(response.matrix**2),
     )

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gan_topdis.directions.ground_truth import axis_recovery, compare_with_truth
+from gan_topdis.directions.ground_truth_ceiling import supervised_directions
 from gan_topdis.directions.ground_truth_disentanglement import completeness, disentanglement
 from gan_topdis.directions.ground_truth_factors import factor_meter
 from gan_topdis.directions.ground_truth_response import DISPLACEMENT, LARGEST_STRENGTH, factor_response
@@ -88,6 +89,23 @@ def test_true_axes_score_one_and_mixtures_do_not(name):
     mixed = compare_with_truth(generator, directions_of(generator, mixtures))
     assert mixed.disentanglement < 0.75
     assert mixed.recovery[:2] == pytest.approx(np.sqrt(0.5), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["blobs", "correlated-sprites"])
+def test_directions_that_know_the_factors_find_their_axes(name):
+    """Monotone factors: the regression finds the axes to sampling error, correlated latents or not."""
+    generator = analytic_generator(name)
+    found = supervised_directions(generator, factor_meter(generator))
+    cosines = np.abs((found.vectors * generator.known_factors.axes).sum(axis=1))
+    assert found.names == generator.known_factors.names
+    assert cosines.min() > 0.98
+    assert (found.scores > 0.8).all()
+    truth = compare_with_truth(generator, found)
+    assert truth.disentanglement_of_squares > 0.98 and truth.disentanglement > 0.8
+    again = supervised_directions(generator, factor_meter(generator))
+    np.testing.assert_array_equal(found.vectors, again.vectors)
+    with pytest.raises(ValueError, match="more than 8"):
+        supervised_directions(generator, factor_meter(generator), samples=8)
 
 
 def test_displacement_is_matched_unless_the_factor_is_too_small():

@@ -1,6 +1,8 @@
 """Tables of the benchmark: means, best in bold, and honesty about losses."""
 
+import gan_topdis.config.benchmark
 from gan_topdis.report.benchmark_page import (
+    CEILING,
     benchmark_page,
     benchmark_tables,
     losses,
@@ -17,6 +19,7 @@ def cell(network, method, seed, recovery, disentanglement=0.5):
         "status": "done",
         "recovery": recovery,
         "disentanglement": disentanglement,
+        "disentanglement_of_squares": disentanglement + 0.2,
         "completeness": 0.25,
         "seconds": 2.0,
         "megabytes": None,
@@ -54,9 +57,20 @@ def test_means_deviations_and_the_best():
 
 def test_losses_are_told():
     assert losses(CELLS, ["a", "b"], ["topdis", "random"]) == [
-        "a, disentanglement of the factor response: random 0.750; topdis only 0.500"
+        "a, disentanglement of the factor response: random 0.750; topdis only 0.500",
+        "a, disentanglement of the squared response: random 0.950; topdis only 0.700",
     ]
     assert losses(CELLS[:2], ["a"], ["topdis"]) == []
+
+
+def test_the_ceiling_is_shown_but_never_best_and_no_loss():
+    assert CEILING == gan_topdis.config.benchmark.CEILING
+    told = [*CELLS, cell("a", CEILING, 0, 1.0, disentanglement=0.99)]
+    methods = ["topdis", "random", CEILING]
+    assert "| a | **0.950** +- 0.071 | 0.600 | 1.000 |" in rows(benchmark_tables(told, ["a"], methods))
+    assert losses(told, ["a", "b"], methods) == losses(CELLS, ["a", "b"], methods)
+    alone = [cell("a", CEILING, 0, 1.0)]
+    assert "| a | 1.000 |" in rows(benchmark_tables(alone, ["a"], methods))
 
 
 def test_a_cell_that_was_repeated_counts_once():
