@@ -68,7 +68,7 @@ def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
             DiscoverConfig,
             "warm_start",
             type=click.Choice(STARTING_METHODS),
-            help="Let the search start from this baseline's directions as well.",
+            help="Baseline from whose directions the search starts.",
         ),
         setting(
             DiscoverConfig,

@@ -51,7 +51,7 @@ class DiscoverConfig:
         subspace: largest dimension of the space that is searched.
         evaluation_points: latents in the cloud that scores directions.
         max_batch: images synthesized at a time; by the resolution when None.
-        warm_start: a baseline from whose directions the search starts as well; none when None.
+        warm_start: the baseline from whose directions the search starts.
         feature_layer: where pictures are compared: `pixels`, or a layer of the network.
         ppm_weight: of the regulariser that keeps the topology of the moved cloud near the unmoved one's.
         temperature: truncation of the latents of the search; 1 is none.
@@ -79,7 +79,7 @@ class DiscoverConfig:
     subspace: int = 16
     evaluation_points: int = 192
     max_batch: int | None = None
-    warm_start: str | None = None
+    warm_start: str = "jacobian"
     feature_layer: str = "pixels"
     ppm_weight: float = 0.0
     temperature: float = 1.0
@@ -114,8 +114,7 @@ class DiscoverConfig:
                 require_at_least(option, value, least)
         require_above("temperature", self.temperature, 0)
         require_one_of("method", self.method, METHODS)
-        if self.warm_start is not None:
-            require_one_of("warm-start", self.warm_start, STARTING_METHODS)
+        require_one_of("warm-start", self.warm_start, STARTING_METHODS)
         require_picture_settings(
             seeds=self.seeds,
             trunc=self.trunc,

@@ -29,8 +29,6 @@ STATISTICS_SAMPLES = 10_000
 EFFECT_IMAGES = 128
 RANDOM_DIRECTIONS = 16
 """Random directions of the same subspace, scored like the rest, behind `rtd_to_random`."""
-COMPARED_WITH = "jacobian"
-"""The baseline whose gain is reported where no warm start names another; it costs no search."""
 
 
 def discover(
@@ -105,7 +103,7 @@ def _discover(
     settings: TopDisOptions,
 ) -> Directions:
     way = METHODS[method]
-    reference = settings.warm_start or COMPARED_WITH
+    reference = settings.warm_start
     mask = _layer_mask(generator, layers)
     generator.label(class_index, 1)  # refuses a missing or wrong class before any work
     require_supported(generator, method, warm_start=settings.warm_start, feature_layer=settings.feature_layer)
@@ -153,8 +151,7 @@ def _discover(
     ).cpu()
     compared = torch.stack([*METHODS[reference].find(search, vectors[:0])]).to(generator.device)
     compared_cost = search.evaluate(compared).cpu()
-    if settings.warm_start is not None:
-        search = replace(search, starts=compared)
+    search = replace(search, starts=compared)
     ticks.tick()
     typical = float(baseline.log_distortion.mean().exp())
     provenance = {

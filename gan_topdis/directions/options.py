@@ -19,16 +19,16 @@ class TopDisOptions:
         points: latents per cloud and step; time grows a little faster than linearly.
         steps: gradient steps per direction.
         second_steps: gradient steps per direction in the second pass; 0 leaves out that pass.
-        restarts: starts per direction, half of them principal axes of the effect and half random; at half
-            the steps the worse half is given up.
+        restarts: starts per direction, half of them (rounded up) a baseline's directions and half random; at
+            half the steps the worse half is given up.
         feature_size: pictures are area-averaged to this many pixels a side before comparison.
         subspace: largest dimension of the informative subspace. Larger ones hold directions that move
             the picture less, which the scale-free objective does not mind but users do.
         evaluation_points: latents in the fixed cloud that compares starts and scores directions.
         max_batch: images synthesized at a time, which bounds memory and changes no result; by the
             generator's resolution when None.
-        warm_start: a method of `STARTING_METHODS` whose directions `topdis` and `topdis-joint` also start
-            from; none when None. Results report the gain over it, or over `jacobian` when None.
+        warm_start: the baseline, a method of `STARTING_METHODS`, whose directions `topdis` and
+            `topdis-joint` start from, and over which results report the gain.
         feature_layer: where pictures are compared: `pixels`, or a name of the generator's
             `feature_layers()`.
         ppm_weight: weight, beside the logarithm of the distortion, of the regulariser that keeps the
@@ -48,7 +48,7 @@ class TopDisOptions:
     subspace: int = 16
     evaluation_points: int = 192
     max_batch: int | None = None
-    warm_start: str | None = None
+    warm_start: str = "jacobian"
     feature_layer: str = PIXELS
     ppm_weight: float = 0.0
     temperature: float = 1.0
@@ -71,7 +71,7 @@ class TopDisOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} should be at least {least}, got {value}")
-        if self.warm_start is not None and self.warm_start not in STARTING_METHODS:
+        if self.warm_start not in STARTING_METHODS:
             raise ValueError(
                 f"warm_start should be one of {', '.join(STARTING_METHODS)}, got {self.warm_start!r}"
             )

@@ -31,7 +31,7 @@ def methods() -> tuple[str, ...]:
 
 
 def require_supported(
-    generator: Generator, method: str, *, warm_start: str | None = None, feature_layer: str = PIXELS
+    generator: Generator, method: str, *, warm_start: str, feature_layer: str = PIXELS
 ) -> None:
     """Refuse what a generator cannot do, before any work.
 
@@ -40,7 +40,7 @@ def require_supported(
             or there is no such feature layer.
     """
     for name in (method, warm_start):
-        require = None if name is None else METHODS[name].require
+        require = METHODS[name].require
         if require is not None:
             require(generator)
     if feature_layer != PIXELS:

@@ -34,7 +34,7 @@ class Search:
         evaluation: the fixed cloud that compares candidates and scores results.
         options, seed, count: of the request.
         on_step: to be called as often as `Method.steps` says.
-        starts: (k, w_dim) directions of a baseline to start from as well; k may be 0.
+        starts: (count, w_dim) directions of a baseline to start from.
     """
 
     sampler: LatentSampler

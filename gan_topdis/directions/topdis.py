@@ -15,6 +15,7 @@ Source: Balabin et al., Disentanglement Learning via Topology, arXiv:2308.12696.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -36,20 +37,15 @@ def topdis_directions(search: Search, found: Float[Tensor, "k w_dim"]) -> Iterat
 
 
 def _next_direction(search: Search, found: Tensor, index: int) -> Tensor:
-    """The direction of least cost orthogonal to `found`: from principal axes, random and warm starts."""
+    """The direction of least cost orthogonal to `found`: half of the starts are the cheapest of a baseline's
+    directions, projected to what is left, the others random."""
     options, rng = search.options, search.rng(SEARCH_STAGE, index)
     frame = frame_of(search, found)
-    # half of the starts are the most effective principal axes left, the others random
-    axes = torch.eye(len(frame))[: options.restarts // 2]
-    others = torch.randn(options.restarts - len(axes), len(frame), generator=rng)
-    starts = torch.cat([axes, torch.nn.functional.normalize(others, dim=1)]).to(frame)
-    if len(search.starts):
-        warm = coordinates_in(search.starts, frame)
-        cheapest = search.evaluate(unit_vectors(warm, frame)).total.argsort()
-        warm = warm[cheapest[: max(1, options.restarts // 2)]]
-        starts = torch.cat([starts, warm])
-    else:
-        warm = starts[:0]
+    warm = coordinates_in(search.starts, frame)
+    cheapest = search.evaluate(unit_vectors(warm, frame)).total.argsort()
+    warm = warm[cheapest[: math.ceil(options.restarts / 2)]]
+    others = torch.randn(options.restarts - len(warm), len(frame), generator=rng)
+    starts = torch.cat([warm, torch.nn.functional.normalize(others, dim=1).to(frame)])
     ends = _descended(search, frame, starts, options.steps, rng)
     vectors = unit_vectors(torch.cat([ends, warm]), frame)  # a baseline's direction may be best as it is
     return vectors[search.evaluate(vectors).total.argmin()]

@@ -47,15 +47,10 @@ def tangent(y: Float[Tensor, "... k m"], gradient: Float[Tensor, "... k m"]) -> 
 
 
 def _starts(search: Search, frame: Tensor, rng: torch.Generator) -> Float[Tensor, "r count m"]:
-    """The principal axes of the effect, random matrices, and the warm start when there is one."""
-    m, restarts = len(frame), search.options.restarts
-    axes = torch.eye(m)[None, : search.count]
-    others = nearest_orthonormal(torch.randn(restarts - 1, search.count, m, generator=rng))
-    starts = torch.cat([axes, others]).to(frame)
-    if len(search.starts):
-        warm = coordinates_in(search.starts, frame)[None]
-        starts = torch.cat([starts, nearest_orthonormal(warm)])
-    return starts
+    """The baseline's directions, and random matrices."""
+    warm = nearest_orthonormal(coordinates_in(search.starts, frame)[None])
+    others = torch.randn(search.options.restarts - 1, search.count, len(frame), generator=rng)
+    return torch.cat([warm, nearest_orthonormal(others).to(warm)])
 
 
 def _descended(

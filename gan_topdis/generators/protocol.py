@@ -90,9 +90,9 @@ class Generator(ABC):
     @property
     def images_at_once(self) -> int:
         """A batch that ordinary memory holds: 128 pictures of 64 x 64 pixels, as many fewer as they are
-        larger, at least one."""
+        larger and more as they are smaller, from 1 to 512."""
         height, width = self.resolution
-        return max(1, min(128, 128 * 64 * 64 // (height * width)))
+        return max(1, min(512, 128 * 64 * 64 // (height * width)))
 
     @property
     @abstractmethod

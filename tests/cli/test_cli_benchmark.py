@@ -107,13 +107,13 @@ def test_resuming_with_other_searches_is_refused(tmp_path):
 
 def test_a_variant_is_a_method_with_other_options(tmp_path):
     result = run(
-        *("benchmark", "--networks", "blobs", "--methods", "topdis-warm", "--seeds", 0, "--quick"),
+        *("benchmark", "--networks", "blobs", "--methods", "topdis-cold", "--seeds", 0, "--quick"),
         *("--outdir", tmp_path),
     )
     assert result.exit_code == 0, result.output
-    found = Directions.load(tmp_path / "directions_blobs_topdis-warm_0.npz")
-    assert (found.meta["method"], found.meta["options"]["warm_start"]) == ("topdis", "jacobian")
-    assert "topdis-warm: topdis with warm_start=jacobian." in result.stdout
+    found = Directions.load(tmp_path / "directions_blobs_topdis-cold_0.npz")
+    assert (found.meta["method"], found.meta["options"]["warm_start"]) == ("topdis", "random")
+    assert "topdis-cold: topdis with warm_start=random." in result.stdout
 
 
 def test_unknown_names_list_the_known_ones(tmp_path):

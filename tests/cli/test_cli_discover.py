@@ -105,7 +105,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     discover(tmp_path / "whole")
     whole = Directions.load(tmp_path / "whole" / "directions.npz")
 
-    steps = 4 + 1 + 3 + 2  # images of the subspace, scoring, one direction, and two steps of the next
+    steps = 1 + 1 + 3 + 2  # images of the subspace, scoring, one direction, and two steps of the next
     with monkeypatch.context() as patched:
         interrupt_after(patched, steps)
         result = discover(tmp_path / "out")
@@ -325,7 +325,7 @@ def test_what_the_network_cannot_do_is_refused_before_anything_is_written(tmp_pa
 
 
 def test_options_of_the_search_reach_it_and_the_gain_is_told(tmp_path):
-    options = {"warm-start": "jacobian", "ppm-weight": 0.5, "temperature": 0.8, "patience": 2, "probes": 64}
+    options = {"warm-start": "ganspace", "ppm-weight": 0.5, "temperature": 0.8, "patience": 2, "probes": 64}
     result = discover(tmp_path, *(word for key, value in options.items() for word in (f"--{key}", value)))
     found = Directions.load(tmp_path / "directions.npz")
     for key, value in options.items():
@@ -334,5 +334,5 @@ def test_options_of_the_search_reach_it_and_the_gain_is_told(tmp_path):
     words = {name: f"{abs(g):.2f} {'lower' if g >= 0 else 'higher'}" for name, g in gain.items()}
     assert (
         f"Their mean log distortion is {words['random']} than that of random directions and "
-        f"{words['jacobian']} than that of jacobian directions."
+        f"{words['ganspace']} than that of ganspace directions."
     ) in result.stdout
