@@ -7,7 +7,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check
 .PHONY: demo test test-slow lint benchmark clean
 
 demo: $(VENV)/installed
-	$(BIN)/gan-topdis discover --network scenes --outdir demo_out --config configs/scenes.yaml --resume
+	$(BIN)/gan-topdis discover --outdir demo_out --config configs/demo.yaml --resume
 	@echo "Open demo_out/report.html and demo_out/grid.png"
 
 test: $(VENV)/installed lint

@@ -34,6 +34,15 @@ CHECKED_MODULES = (
     "gan_topdis.losses.ppm_regularizer",
     "gan_topdis.losses.quantile_shift",
     "gan_topdis.losses.rtd_loss",
+    "gan_topdis.directions.edits",
+    "gan_topdis.directions.ganspace",
+    "gan_topdis.directions.ground_truth",
+    "gan_topdis.directions.sefa",
+    "gan_topdis.directions.scores.baselines",
+    "gan_topdis.directions.scores.evaluate",
+    "gan_topdis.directions.shift_objective",
+    "gan_topdis.directions.topdis",
+    "gan_topdis.directions.topdis_joint",
 )
 jaxtyping.install_import_hook(CHECKED_MODULES, "annotation_checker.check")
 

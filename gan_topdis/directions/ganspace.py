@@ -21,13 +21,17 @@ FITTED_SAMPLES = 1024
 _LEAST_SAMPLES, _SAMPLES_PER_DIMENSION = 2048, 16
 
 
+def principal_axes(covariance: Float[Tensor, "w_dim w_dim"]) -> Float[Tensor, "w_dim w_dim"]:
+    """Eigenvectors, as rows, of the latent's covariance, largest variance first."""
+    return torch.linalg.eigh(covariance).eigenvectors.flip(1).T.float()
+
+
 def latent_components(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"]:
-    """Eigenvectors of the latent's covariance, largest variance first.
+    """`principal_axes`, the first as many as there are to be.
 
     Where there is no mapping network the latent is isotropic, and these are arbitrary.
     """
-    axes = torch.linalg.eigh(search.statistics.covariance).eigenvectors.flip(1)
-    return axes[:, len(found) : search.count].T.float()
+    return principal_axes(search.statistics.covariance)[len(found) : search.count]
 
 
 def feature_components(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"]:

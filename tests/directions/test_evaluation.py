@@ -6,19 +6,16 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from gan_topdis.directions import Directions
-from gan_topdis.directions.ganspace import latent_components
 from gan_topdis.directions.latent_samples import LatentSampler
 from gan_topdis.directions.scores import COLUMNS, EvaluationSettings, evaluate_directions
 from gan_topdis.directions.scores.baselines import pca_baseline, sefa_baseline
 from gan_topdis.directions.scores.picture_cloud import PictureCloud
-from gan_topdis.directions.sefa import sefa_directions
 from gan_topdis.generators import from_callable, load_generator
 from gan_topdis.seeding import seeded_generator
 
@@ -236,15 +233,20 @@ def test_noise_is_of_the_picture_and_leaves_the_global_generator_alone(stylegan)
     torch.testing.assert_close(features([0])[1], noisy[:1], atol=1e-4, rtol=0)
 
 
-def test_baselines_are_those_of_discover(stylegan):
-    """Second implementation: the methods of the same name, from the same latents."""
+def test_baselines_are_singular_vectors(stylegan):
+    """Second implementation: of the centred latents, and of the style weights with rows of unit length."""
     layers = torch.arange(stylegan.num_ws) < 4
     sampler = LatentSampler(stylegan, layers=layers, class_index=None, feature_size=8, max_batch=32)
     statistics = sampler.statistics(500, seeded_generator(0, 0))
-    for ours, theirs in ((pca_baseline, latent_components), (sefa_baseline, sefa_directions)):
-        search = SimpleNamespace(sampler=sampler, statistics=statistics, generator=stylegan, count=3)
-        cosines = ours(stylegan, statistics, layers, 3).vectors @ theirs(search, torch.zeros(0)).numpy().T
-        np.testing.assert_allclose(np.abs(cosines), np.eye(3), atol=1e-5)
+    latents = sampler.latent(sampler.draw(500, seeded_generator(0, 0))).double().numpy()
+    rows = torch.cat(list(stylegan.style_weights())[:4]).detach().double().numpy()
+    for ours, matrix in (
+        (pca_baseline, latents - latents.mean(axis=0)),
+        (sefa_baseline, rows / np.linalg.norm(rows, axis=1, keepdims=True)),
+    ):
+        axes = np.linalg.svd(matrix, full_matrices=False)[2][:3]
+        cosines = ours(stylegan, statistics, layers, 3).vectors @ axes.T
+        np.testing.assert_allclose(np.abs(cosines), np.eye(3), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gan_topdis.directions.ganspace import principal_axes
 from gan_topdis.directions.latent_samples import LatentStatistics
 from gan_topdis.directions.random_directions import random_unit
 from gan_topdis.directions.result import Directions
+from gan_topdis.directions.sefa import sefa_axes
 from gan_topdis.generators import Generator
 
 
@@ -35,33 +37,19 @@ def pca_baseline(
         raise ValueError(
             f"{generator.name} has no mapping network: its latent is drawn alike in every direction"
         )
-    axes = torch.linalg.eigh(statistics.covariance).eigenvectors.flip(1)  # (w_dim, w_dim) columns
-    return _as_directions(axes[:, :count].T.float(), "PCA", generator, statistics, layers)
+    axes = principal_axes(statistics.covariance)
+    return _as_directions(axes[:count], "PCA", generator, statistics, layers)
 
 
 def sefa_baseline(
     generator: Generator, statistics: LatentStatistics, layers: Tensor, count: int
 ) -> Directions:
-    """Eigenvectors of the sum of A^T A over the style weights A of the layers, largest first.
-
-    Rows of A are scaled to unit length first, as the authors' program does (rosinality's leaves that out).
+    """The leading `sefa_axes` of the layers.
 
     Raises:
         ValueError: the family has no such weights.
-
-    Source: Shen and Zhou, Closed-Form Factorization of Latent Semantics in GANs, arXiv:2007.06600,
-        eq. 7.
     """
-    weights = [
-        torch.nn.functional.normalize(weight.detach().cpu().double(), dim=1)
-        for weight, moved in zip(generator.style_weights(), layers.tolist(), strict=True)
-        if moved
-    ]
-    gram = sum(
-        (weight.T @ weight for weight in weights), torch.zeros(generator.w_dim, generator.w_dim).double()
-    )
-    axes = torch.linalg.eigh(gram).eigenvectors.flip(1)
-    return _as_directions(axes[:, :count].T.float(), "SeFa", generator, statistics, layers)
+    return _as_directions(sefa_axes(generator, layers)[:count], "SeFa", generator, statistics, layers)
 
 
 def _as_directions(
