@@ -25,6 +25,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "gudhi": ("persistence/gudhi_reference.py",),
     "numba": ("*_kernel.py",),
     "triton": ("*_triton.py",),
+    "sklearn": ("metrics/classifiers.py",),
     "click": ("cli/*.py", "__main__.py"),
     "PIL": ("report/*.py",),
     "jinja2": ("report/*.py",),
@@ -32,9 +33,10 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
 }
 # Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
 BROUGHT_BY_TORCH = {"triton"}
+USERS_EXTRAS = ("metrics",)
 MAX_LINES = 400
 # Where the name to install and the name to import differ
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
 Sources = Mapping[PurePosixPath, str]
 """Text of modules by path relative to the repository."""
@@ -50,10 +52,12 @@ def read_sources(root: Path) -> dict[PurePosixPath, str]:
 
 
 def declared_dependencies(root: Path) -> set[str]:
-    """Names that install_requires allows to import."""
+    """Names that install_requires and the extras for users allow to import."""
     parser = configparser.ConfigParser()
     parser.read(root / "setup.cfg", encoding="utf-8")
+    extras = parser["options.extras_require"]
     lines = parser["options"]["install_requires"].splitlines()
+    lines += [line for name in USERS_EXTRAS for line in extras[name].splitlines()]
     names = {line.split(">")[0].split("=")[0].strip() for line in lines if line and not line.startswith("#")}
     return {IMPORT_NAMES.get(name, name) for name in names if name}
 
