@@ -71,13 +71,13 @@ class DiscoverConfig:
     seed: int = 0
     class_index: int | None = field(default=None, metadata={"key": "class"})
     layers: str = "all"
-    points: int = 64
-    search_steps: int = 60
-    second_steps: int = 30
+    points: int = 48
+    search_steps: int = 40
+    second_steps: int = 20
     restarts: int = 4
     feature_size: int = 32
     subspace: int = 16
-    evaluation_points: int = 192
+    evaluation_points: int = 128
     max_batch: int | None = None
     warm_start: str = "jacobian"
     feature_layer: str = "pixels"

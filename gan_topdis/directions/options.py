@@ -40,13 +40,13 @@ class TopDisOptions:
         probes: gradients behind the informative subspace; by the latent dimension when None.
     """
 
-    points: int = 64
-    steps: int = 60
-    second_steps: int = 30
+    points: int = 48
+    steps: int = 40
+    second_steps: int = 20
     restarts: int = 4
     feature_size: int = 32
     subspace: int = 16
-    evaluation_points: int = 192
+    evaluation_points: int = 128
     max_batch: int | None = None
     warm_start: str = "jacobian"
     feature_layer: str = PIXELS
