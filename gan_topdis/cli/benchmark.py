@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gan_topdis.cli.errors import Interrupted, expected_errors, one_line, raised_on_purpose
+from gan_topdis.cli.names import Names
 from gan_topdis.cli.options import Seeds, resolved, run_options, setting
 from gan_topdis.config import as_mapping, to_yaml
 from gan_topdis.config.benchmark import CEILING, COLUMNS, NETWORKS, VARIANTS, BenchmarkConfig
@@ -24,26 +25,6 @@ PAGE_FILE = "benchmark.md"
 OUTPUTS = (PAGE_FILE, "directions_*.npz")
 EXTENDABLE = ("networks", "methods", "seeds", "device")
 """Settings that may differ when a run is continued: they add cells and change none."""
-
-
-class Names(click.ParamType):
-    """`scenes,demo`, of known names."""
-
-    name = "names"
-
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self.known = known
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-        for name in names:
-            if name not in self.known:
-                self.fail(f"should be of {', '.join(self.known)}, got {name!r}", param, ctx)
-        return names
 
 
 @click.command(epilog="Example: gan-topdis benchmark --networks scenes,demo --seeds 0-1 --outdir bench")

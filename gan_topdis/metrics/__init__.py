@@ -1,6 +1,7 @@
 """Disentanglement metrics with known factors: pure functions of codes and factors. Needs no torch."""
 
 from gan_topdis.metrics.beta_vae_score import BetaVAEScore, beta_vae_score
+from gan_topdis.metrics.codes_file import CodesFile, read_codes
 from gan_topdis.metrics.dci import DCI, dci
 from gan_topdis.metrics.evaluate import METRICS, Metrics, evaluate
 from gan_topdis.metrics.explicitness import Explicitness, explicitness
@@ -17,6 +18,7 @@ __all__ = [
     "MIG",
     "SAP",
     "BetaVAEScore",
+    "CodesFile",
     "Explicitness",
     "FactorGrid",
     "FactorPool",
@@ -31,5 +33,6 @@ __all__ = [
     "factor_vae_score",
     "mig",
     "modularity",
+    "read_codes",
     "sap",
 ]

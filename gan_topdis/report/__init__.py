@@ -5,6 +5,7 @@ from gan_topdis.report.direction_sheet import direction_label, direction_sheet
 from gan_topdis.report.evaluation import evaluation_summary, evaluation_table, render_evaluation
 from gan_topdis.report.grid import RowLabel, contact_sheet
 from gan_topdis.report.html import render_report
+from gan_topdis.report.metrics import metric_line, metrics_json, metrics_text, render_metrics
 from gan_topdis.report.picture import require_picture_channels, thumbnails, to_picture, to_pixels
 from gan_topdis.report.printable import printable
 from gan_topdis.report.strengths import strength_label
@@ -20,8 +21,12 @@ __all__ = [
     "evaluation_summary",
     "evaluation_table",
     "known_factor",
+    "metric_line",
+    "metrics_json",
+    "metrics_text",
     "printable",
     "render_evaluation",
+    "render_metrics",
     "render_report",
     "require_picture_channels",
     "save_animation",
