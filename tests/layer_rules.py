@@ -13,6 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tensors", "seeding"),
     ("persistence",),
     ("losses", "generators"),
+    ("training",),
     ("directions", "vae", "metrics", "connectivity", "gan"),
     ("report",),
     ("config", "run"),
@@ -25,6 +26,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "gudhi": ("persistence/gudhi_reference.py",),
     "numba": ("*_kernel.py",),
     "triton": ("*_triton.py",),
+    "lightning_fabric": ("training/compute.py",),
     "sklearn": ("metrics/classifiers.py",),
     "click": ("cli/*.py", "__main__.py"),
     "PIL": ("report/*.py",),
@@ -36,7 +38,7 @@ BROUGHT_BY_TORCH = {"triton"}
 USERS_EXTRAS = ("metrics",)
 MAX_LINES = 400
 # Where the name to install and the name to import differ
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "lightning-fabric": "lightning_fabric"}
 
 Sources = Mapping[PurePosixPath, str]
 """Text of modules by path relative to the repository."""

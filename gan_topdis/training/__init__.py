@@ -1,0 +1,26 @@
+"""The one training loop: batches, processes, precision, logs, checkpoints, exact resume. Knows no models."""
+
+from gan_topdis.training.batches import Batches
+from gan_topdis.training.checkpoint import load_checkpoint, save_checkpoint
+from gan_topdis.training.compute import PRECISIONS, Compute, start_compute
+from gan_topdis.training.csv_log import CSVLog
+from gan_topdis.training.gradients import apply_gradients, gradients_of
+from gan_topdis.training.image_source import ImageSource, image_source
+from gan_topdis.training.loop import Task, TrainingProgress, train
+
+__all__ = [
+    "PRECISIONS",
+    "Batches",
+    "CSVLog",
+    "Compute",
+    "ImageSource",
+    "Task",
+    "TrainingProgress",
+    "apply_gradients",
+    "gradients_of",
+    "image_source",
+    "load_checkpoint",
+    "save_checkpoint",
+    "start_compute",
+    "train",
+]

@@ -1,0 +1,88 @@
+"""Where training computes: device, precision, and the processes that share a batch.
+
+Lightning Fabric does the work: it knows the environments that start processes (torchrun, SLURM) and leaves
+the loop to us. Its wrappers of modules are not used: our losses need gradients term by term (`gradients_of`),
+which would pass by the hooks of DistributedDataParallel, so gradients are averaged here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "mixed": "bf16-mixed"}
+"""`mixed` computes networks in bfloat16, which needs no scaling of losses; weights stay float32."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Attributes: the fabric; device; this process and how many there are."""
+
+    fabric: Any
+    device: torch.device
+    rank: int
+    world_size: int
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Inside, networks compute in the precision that was asked for."""
+        context: AbstractContextManager[None] = self.fabric.autocast()
+        return context
+
+    def mean(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Means over processes; None where no process has a gradient, which must be alike in all."""
+        if self.world_size == 1:
+            return list(gradients)
+        present = [gradient for gradient in gradients if gradient is not None]
+        if not present:
+            return list(gradients)
+        flat = torch.cat([gradient.flatten() for gradient in present])
+        parts = iter(self.fabric.all_reduce(flat, reduce_op="mean").split([g.numel() for g in present]))
+        return [None if g is None else next(parts).view_as(g) for g in gradients]
+
+    def mean_of(self, values: dict[str, float]) -> dict[str, float]:
+        """Means of numbers over processes, all of which have the same names."""
+        if self.world_size == 1:
+            return values
+        row = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
+        return dict(zip(values, self.fabric.all_reduce(row, reduce_op="mean").tolist(), strict=True))
+
+    def barrier(self) -> None:
+        self.fabric.barrier()
+
+
+def start_compute(device: str = "auto", precision: str = "32") -> Compute:
+    """Device and processes of this run; under `torchrun` one process of those that it started.
+
+    Args:
+        device: auto, cpu, cuda, mps.
+        precision: of `PRECISIONS`.
+
+    Raises:
+        ValueError: unknown, or there is no such device.
+    """
+    from lightning_fabric import Fabric
+
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision should be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise ValueError(f"device should be auto, cpu, cuda or mps, got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but PyTorch finds no CUDA device; use cpu")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device mps was asked for, but PyTorch finds none; use cpu")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator=device,
+        devices=processes,
+        num_nodes=max(1, int(os.environ.get("WORLD_SIZE", "1")) // processes),
+        strategy="ddp" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else "auto",
+        precision=PRECISIONS[precision],
+    )
+    fabric.launch()
+    return Compute(fabric, fabric.device, fabric.global_rank, fabric.world_size)

@@ -1,0 +1,82 @@
+"""Images from whatever holds them: arrays, tensors, data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Attributes: how many images; channels; pixels a side; rows (m,) to float32 images (m, C, H, W) in
+    [0, 1] on the CPU."""
+
+    size: int
+    channels: int
+    resolution: int
+    batch: Callable[[np.ndarray], Tensor]
+
+
+def image_source(images: Any) -> ImageSource:
+    """A source of square images in [0, 1].
+
+    Args:
+        images: (n, C, H, W) or (n, H, W), numpy or torch, uint8 or floating point in [0, 1]; an object with
+            `batch(indices)` and `__len__`; or a `torch.utils.data.Dataset` whose items are such an image, or
+            a tuple that starts with one.
+
+    Raises:
+        ValueError: no images, another shape or range, NaN.
+        TypeError: none of these.
+    """
+    if hasattr(images, "batch") and hasattr(images, "__len__"):
+        read: Callable[[np.ndarray], Tensor] = lambda rows: _checked(images.batch(rows))  # noqa: E731
+    elif hasattr(images, "shape") and hasattr(images, "dtype"):
+        if images.ndim not in (3, 4):
+            raise ValueError(f"images should have shape (n, C, H, W) or (n, H, W), got {tuple(images.shape)}")
+        read = lambda rows: _checked(torch.as_tensor(np.asarray(images[rows])))  # noqa: E731
+    elif hasattr(images, "__getitem__") and hasattr(images, "__len__"):
+        read = lambda rows: _checked(torch.stack([_item(images[int(row)]) for row in rows]))  # noqa: E731
+    else:
+        raise TypeError(
+            "images should be an array (n, C, H, W), a tensor, or a data set with __len__ and __getitem__, "
+            f"got {type(images).__name__}"
+        )
+    if len(images) == 0:
+        raise ValueError("images should hold at least one image, got none")
+    first = read(np.arange(1))
+    if first.shape[2] != first.shape[3]:
+        raise ValueError(
+            f"images should be square, got {first.shape[2]} x {first.shape[3]} pixels; crop them first"
+        )
+    return ImageSource(len(images), first.shape[1], first.shape[2], read)
+
+
+def _item(item: Any) -> Tensor:
+    image = item[0] if isinstance(item, (tuple, list)) else item
+    return torch.as_tensor(np.asarray(image))
+
+
+def _checked(images: Tensor) -> Float[Tensor, "n C H W"]:
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4:
+        raise ValueError(f"images should have shape (n, C, H, W) or (n, H, W), got {tuple(images.shape)}")
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    if not images.is_floating_point():
+        raise ValueError(f"images should be uint8, or floating point in [0, 1], got {images.dtype}")
+    if not torch.isfinite(images).all():
+        raise ValueError("images should be finite, got NaN or infinity")
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"images should be in [0, 1], got {low:.3g} to {high:.3g}; rescale them, or give uint8"
+        )
+    return images.float()

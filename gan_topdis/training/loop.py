@@ -1,0 +1,128 @@
+"""The loop: steps, log, checkpoints, interruption, resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from gan_topdis.training.checkpoint import load_checkpoint, save_checkpoint
+from gan_topdis.training.compute import Compute
+from gan_topdis.training.csv_log import CSVLog
+
+CHECKPOINT_FILE, LOG_FILE = "checkpoint.pt", "log.csv"
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is trained. A step is a function of the state and of its number alone: batches and random numbers
+    come from seeds, never from global generators, so that a resumed run ends where a whole one does."""
+
+    def step(self, number: int) -> Mapping[str, float]:
+        """One optimiser step, numbered from 0; what to log."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that steps change: tensors, numbers, containers of them."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Attributes: steps done and in all; the numbers of the last step."""
+
+    done: int
+    total: int
+    logs: Mapping[str, float]
+
+
+def train(
+    task: Task,
+    steps: int,
+    compute: Compute,
+    *,
+    settings: Mapping[str, Any],
+    outdir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    log_every: int = 100,
+    checkpoint_every: int = 5_000,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+) -> None:
+    """Run a task to its last step.
+
+    Args:
+        task: same settings and state in every process.
+        steps: in all, those of earlier sessions included.
+        compute: from `start_compute`; the first process writes.
+        settings: plain values that decide the result; kept with the checkpoint, and refused on resume when
+            they differ.
+        outdir: for `checkpoint.pt` and `log.csv`; nothing is written when None.
+        resume: continue from the checkpoint in `outdir`, from the start where there is none.
+        log_every, checkpoint_every: steps. The last step is always logged and kept.
+        on_progress: called after every step, in the first process.
+
+    Raises:
+        ValueError: settings differ from those of the checkpoint, or the checkpoint cannot be used.
+        OSError: something cannot be written; the last checkpoint is as it was.
+        KeyboardInterrupt: after a checkpoint of the steps that were complete.
+    """
+    for name, value in (("steps", steps), ("log_every", log_every), ("checkpoint_every", checkpoint_every)):
+        if value < 1:
+            raise ValueError(f"{name} should be at least 1, got {value}")
+    folder = None if outdir is None else Path(outdir)
+    writes = folder is not None and compute.rank == 0
+    first = 0
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if resume and (folder / CHECKPOINT_FILE).exists():
+            first = _resumed(task, folder / CHECKPOINT_FILE, settings)
+    log = CSVLog(folder / LOG_FILE, after=first) if folder is not None and writes else None
+
+    def keep(done: int) -> None:
+        if folder is not None and writes:
+            save_checkpoint(
+                folder / CHECKPOINT_FILE,
+                {"step": done, "settings": dict(settings), "task": task.state_dict()},
+            )
+
+    done, kept = first, first
+    try:
+        for number in range(first, steps):
+            logs = task.step(number)
+            done = number + 1
+            due = done % log_every == 0 or done == steps
+            if due:
+                logs = compute.mean_of(dict(logs))
+                if log is not None:
+                    log.append(done, logs)
+            if done % checkpoint_every == 0 or done == steps:
+                keep(done)
+                kept = done
+            if on_progress is not None and compute.rank == 0:
+                on_progress(TrainingProgress(done, steps, logs))
+    except KeyboardInterrupt:
+        if done > kept:
+            keep(done)
+        raise
+    compute.barrier()
+
+
+def _resumed(task: Task, path: Path, settings: Mapping[str, Any]) -> int:
+    """Steps that the checkpoint holds, now in the task."""
+    state = load_checkpoint(path)
+    try:
+        step, before, content = int(state["step"]), dict(state["settings"]), state["task"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is no checkpoint of a training run") from None
+    for name in sorted({*before, *settings}):
+        if before.get(name) != settings.get(name):
+            raise ValueError(
+                f"the run to continue has {name} {before.get(name)}, this one {settings.get(name)}; use the "
+                "same settings, or another outdir"
+            )
+    task.load_state_dict(content)
+    return step
