@@ -55,6 +55,12 @@ class Compute:
     def barrier(self) -> None:
         self.fabric.barrier()
 
+    def close(self) -> None:
+        """Leaves the other processes, after all have come here; a process that just exits may abort them."""
+        if self.world_size > 1 and torch.distributed.is_initialized():
+            self.fabric.barrier()
+            torch.distributed.destroy_process_group()
+
 
 def start_compute(device: str = "auto", precision: str = "32") -> Compute:
     """Device and processes of this run; under `torchrun` one process of those that it started.
