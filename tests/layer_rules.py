@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("tensors", "seeding"),
     ("persistence",),
-    ("losses", "generators"),
+    ("losses", "generators", "data"),
     ("training",),
     ("directions", "vae", "metrics", "connectivity", "gan"),
     ("report",),
@@ -29,13 +29,14 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "lightning_fabric": ("training/compute.py",),
     "sklearn": ("metrics/classifiers.py",),
     "click": ("cli/*.py", "__main__.py"),
-    "PIL": ("report/*.py",),
+    "PIL": ("report/*.py", "data/image_folder.py"),
+    "h5py": ("data/hdf5_rows.py",),
     "jinja2": ("report/*.py",),
     "third_party": ("generators/stylegan2_*.py",),
 }
 # Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
 BROUGHT_BY_TORCH = {"triton"}
-USERS_EXTRAS = ("metrics",)
+USERS_EXTRAS = ("metrics", "data")
 MAX_LINES = 400
 # Where the name to install and the name to import differ
 IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "lightning-fabric": "lightning_fabric"}
