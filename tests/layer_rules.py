@@ -39,7 +39,12 @@ BROUGHT_BY_TORCH = {"triton"}
 USERS_EXTRAS = ("metrics", "data")
 MAX_LINES = 400
 # Where the name to install and the name to import differ
-IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "lightning-fabric": "lightning_fabric"}
+IMPORT_NAMES = {
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "lightning-fabric": "lightning_fabric",
+}
 
 Sources = Mapping[PurePosixPath, str]
 """Text of modules by path relative to the repository."""

@@ -223,7 +223,7 @@ def test_layers_are_those_of_the_style_guide():
     assert [" | ".join(row) for row in LAYERS[:3]] == [
         "tensors | seeding",
         "persistence",
-        "losses | generators",
+        "losses | generators | data",
     ]
 
 
