@@ -16,6 +16,7 @@ VERBS = {
     "import": "gan_topdis.cli.import_:import_",
     "apply": "gan_topdis.cli.apply:apply",
     "evaluate": "gan_topdis.cli.evaluate:evaluate",
+    "train-vae": "gan_topdis.cli.train_vae:train_vae",
     "metrics": "gan_topdis.cli.metrics:metrics",
     "benchmark": "gan_topdis.cli.benchmark:benchmark",
 }

@@ -52,6 +52,13 @@ class Compute:
         row = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         return dict(zip(values, self.fabric.all_reduce(row, reduce_op="mean").tolist(), strict=True))
 
+    def average_buffers(self, module: torch.nn.Module) -> None:
+        """Floating-point buffers, which each process changed by its own part of the batch, become alike."""
+        if self.world_size > 1:
+            for buffer in module.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.fabric.all_reduce(buffer.detach().clone(), reduce_op="mean"))
+
     def barrier(self) -> None:
         self.fabric.barrier()
 

@@ -1,0 +1,256 @@
+"""`gan-topdis train-vae`: a VAE with or without TopDis, its pictures, and its codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gan_topdis.cli.errors import expected_errors
+from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.config import as_mapping, to_yaml
+from gan_topdis.config.ranges import DEVICES
+from gan_topdis.config.train_vae import ARCHITECTURES, MADE, OBJECTIVES, PRECISIONS, TrainVAEConfig
+
+if TYPE_CHECKING:  # importing them would import torch
+    from gan_topdis.data import LabelledImages
+    from gan_topdis.vae import VAE
+
+OUTPUTS = (
+    "vae.safetensors",
+    "checkpoint.pt",
+    "log.csv",
+    "traversals.png",
+    "reconstructions.png",
+    "codes.npz",
+)
+PICTURES = 8
+MOST_CODES = 50_000
+"""Images that are encoded for `codes.npz`: all of them, or so many at random."""
+_AT_ONCE = 256
+
+
+@click.command(
+    epilog="Example: gan-topdis train-vae --data procedural-dsprites --every 1,2,4,2,2 --topdis-weight 5 "
+    "--outdir out/vae"
+)
+@setting(
+    TrainVAEConfig,
+    "data",
+    metavar="NAME|PATH",
+    help=f"{', '.join(MADE)}, a dSprites, 3D Shapes or MPI3D file, or a folder of images.",
+)
+@setting(
+    TrainVAEConfig, "resolution", type=click.IntRange(min=16), metavar="PIXELS", help="Of made sets, folders."
+)
+@setting(
+    TrainVAEConfig,
+    "every",
+    metavar="STEPS",
+    default_text="all values",
+    help="Steps through the values of each factor of a made set, e.g. 1,1,4,2,2.",
+)
+@setting(TrainVAEConfig, "grey", is_flag=True, help="Grey images of a folder.")
+@setting(TrainVAEConfig, "objective", type=click.Choice(OBJECTIVES), help="The loss without TopDis.")
+@setting(
+    TrainVAEConfig,
+    "beta",
+    type=click.FloatRange(min=0),
+    metavar="WEIGHT",
+    default_text="as published",
+    help="Of the regulariser of beta and beta_tc.",
+)
+@setting(
+    TrainVAEConfig,
+    "topdis_weight",
+    type=click.FloatRange(min=0),
+    metavar="WEIGHT",
+    help="Of the TopDis loss; 0 leaves it out.",
+)
+@setting(
+    TrainVAEConfig,
+    "topdis_start",
+    type=click.IntRange(min=0),
+    metavar="STEPS",
+    default_text="a tenth of --steps",
+    help="Steps before TopDis enters.",
+)
+@setting(
+    TrainVAEConfig, "topdis_ramp", type=click.IntRange(min=0), metavar="STEPS", help="Over which it grows."
+)
+@click.option(
+    "--orthogonalise/--no-orthogonalise",
+    "orthogonalise",
+    default=True,
+    show_default=True,
+    help="Take away what of TopDis' gradient works against the reconstruction.",
+)
+@setting(TrainVAEConfig, "steps", type=click.IntRange(min=1), metavar="STEPS", help="Optimiser steps.")
+@setting(
+    TrainVAEConfig,
+    "batch_size",
+    type=click.IntRange(min=1),
+    metavar="IMAGES",
+    default_text="as published",
+    help="Over all processes.",
+)
+@setting(
+    TrainVAEConfig,
+    "learning_rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    default_text="as published",
+    help="Of Adam.",
+)
+@setting(TrainVAEConfig, "latent", type=click.IntRange(min=1), metavar="DIMENSIONS", help="Of the codes.")
+@setting(TrainVAEConfig, "architecture", type=click.Choice(ARCHITECTURES), help="Small or large stack.")
+@setting(TrainVAEConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches, noise.")
+@setting(TrainVAEConfig, "precision", type=click.Choice(PRECISIONS), help="float32, or networks in bfloat16.")
+@setting(TrainVAEConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
+@setting(TrainVAEConfig, "log_every", type=click.IntRange(min=1), metavar="STEPS", help="Lines of log.csv.")
+@setting(TrainVAEConfig, "checkpoint_every", type=click.IntRange(min=1), metavar="STEPS", help="Checkpoints.")
+@run_options()
+@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@click.pass_context
+def train_vae(
+    context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
+) -> None:
+    """Train a VAE, with the TopDis loss where it has a weight.
+
+    Writes vae.safetensors, checkpoint.pt, log.csv, traversals.png, reconstructions.png, codes.npz (for
+    `gan-topdis metrics`) and run.json to --outdir. Ctrl-C keeps a checkpoint.
+    """
+    with expected_errors():
+        config = resolved(TrainVAEConfig, context)
+        if dry_run:
+            click.echo(f"# outdir: {outdir}\n{to_yaml(config)}", nl=False)
+            return
+        _run(config, Path(outdir), context.obj or (), resume=resume, overwrite=overwrite)
+
+
+def _run(
+    config: TrainVAEConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
+) -> None:
+    import shlex
+    from contextlib import suppress
+
+    from gan_topdis.cli.data_set import open_data_set
+    from gan_topdis.cli.errors import Interrupted
+    from gan_topdis.cli.progress import ProgressDisplay
+    from gan_topdis.directions.progress import Progress
+    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run.record import append_result
+    from gan_topdis.vae import fit
+
+    data = open_data_set(config.data, resolution=config.resolution, every=config.strides, grey=config.grey)
+    earlier = open_run_directory(
+        outdir, "train-vae", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
+    )
+    record = RunRecord(
+        verb="train-vae",
+        config=as_mapping(config),
+        network={},
+        command_line=["gan-topdis", *arguments],
+        sessions=() if earlier is None else earlier.sessions,
+    ).started()
+    record.save(outdir)
+    status, last = "failed", {}
+    try:
+        with ProgressDisplay() as display:
+
+            def on_progress(progress: Any) -> None:
+                last.update(progress.logs)
+                display(Progress("training", progress.done, progress.total))
+
+            vae = fit(
+                data,
+                objective=config.objective,
+                objective_options={} if config.beta is None else {"beta": config.beta},
+                topdis_weight=config.topdis_weight,
+                topdis_start=config.topdis_start,
+                topdis_ramp=config.topdis_ramp,
+                orthogonalise=config.orthogonalise,
+                steps=config.steps,
+                batch_size=config.batch_size,
+                learning_rate=config.learning_rate,
+                latent=config.latent,
+                architecture=config.architecture,
+                seed=config.seed,
+                device=config.device,
+                precision=config.precision,
+                outdir=outdir,
+                resume=resume,
+                log_every=config.log_every,
+                checkpoint_every=config.checkpoint_every,
+                on_progress=on_progress,
+            )
+        _write(vae, data, outdir, config)
+        append_result(outdir, {"verb": "train-vae", "step": config.steps, **_finite(last)})
+        status = "complete"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
+        raise Interrupted(
+            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
+        ) from None
+    finally:
+        with suppress(OSError):  # the error on its way out is the one to report
+            record.ended(status).save(outdir)
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in _finite(last).items())
+    click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
+    click.echo(f"last step: {shown}" if shown else "nothing was left to do")
+    for name in ("vae.safetensors", "traversals.png", "reconstructions.png", "codes.npz"):
+        click.echo(outdir / name)
+    if data.factors.shape[1]:
+        click.echo(f"scores: gan-topdis metrics --codes {outdir / 'codes.npz'} --outdir {outdir / 'metrics'}")
+
+
+def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig) -> None:
+    """Sheets and codes."""
+    import numpy as np
+    import torch
+
+    from gan_topdis.report import RowLabel, contact_sheet, strength_label, to_pixels
+    from gan_topdis.run import write_atomically
+    from gan_topdis.vae.latent_traversal import encoded_means, latent_traversal
+
+    rng = np.random.default_rng(config.seed)
+    rows = np.sort(rng.choice(len(data), min(MOST_CODES, len(data)), replace=False))
+    if len(rows) == len(data):
+        rows = np.arange(len(data))
+    means = encoded_means(
+        vae, [data.batch(rows[first : first + _AT_ONCE]) for first in range(0, len(rows), _AT_ONCE)]
+    )
+    content: dict[str, Any] = {"codes": means.numpy()}
+    if data.factors.shape[1]:
+        content |= {"factors": data.factors[rows], "factor_names": np.array(data.factor_names)}
+    write_atomically(outdir / "codes.npz", lambda path: np.savez_compressed(path, **content))
+
+    device = next(vae.parameters()).device
+    shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
+    spread = means.std(dim=0)
+    strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+    order = spread.argsort(descending=True).tolist()
+    pictures = latent_traversal(vae, shown[:1], spread, strengths)[order]
+    sheet = contact_sheet(
+        np.stack([to_pixels(2 * row - 1) for row in pictures]),
+        [RowLabel(f"code {j}", (f"sd {spread[j]:.2f}",)) for j in order],
+        [strength_label(strength) for strength in strengths],
+        title=f"Codes of {config.objective}, {data.name}",
+        subtitle="each coordinate by itself, in standard deviations of its mean; most used first",
+    )
+    write_atomically(outdir / "traversals.png", sheet.save)
+    with torch.no_grad():
+        again = vae.decode(vae.encode(shown))
+    sheet = contact_sheet(
+        np.stack([to_pixels(2 * images - 1) for images in (shown, again)]),
+        [RowLabel("images"), RowLabel("reconstructions")],
+        [""] * len(shown),
+        title=f"Reconstructions of {config.objective}, {data.name}",
+    )
+    write_atomically(outdir / "reconstructions.png", sheet.save)
+
+
+def _finite(logs: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in logs.items() if value == value}

@@ -1,0 +1,177 @@
+"""Training of every objective: resume, the delay of TopDis, files, refusals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gan_topdis.training.csv_log import read_log
+from gan_topdis.vae import OBJECTIVES, VAE, fit, load
+from gan_topdis.vae.training_task import TopDisSchedule
+
+FEW = {
+    "steps": 12,
+    "batch_size": 16,
+    "latent": 3,
+    "model_options": {"hidden": 8},
+    "device": "cpu",
+    "log_every": 3,
+    "checkpoint_every": 100,
+}
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Squares at 40 places, grey, 16 pixels."""
+    rng = np.random.default_rng(0)
+    pixels = np.zeros((40, 1, 16, 16), dtype=np.uint8)
+    for image, (x, y) in zip(pixels, rng.integers(0, 12, size=(40, 2)), strict=True):
+        image[0, y : y + 4, x : x + 4] = 255
+    return pixels
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def stop_after(step):
+    def callback(progress):
+        if progress.done == step:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_interrupted_and_resumed_equals_uninterrupted(images, tmp_path, objective):
+    """Weights, schedules, discriminators, moments of Adam, log: with TopDis from step 4 on."""
+    options = {**FEW, "objective": objective, "topdis_weight": 2.0, "topdis_start": 4, "seed": 3}
+    whole = fit(images, **options, outdir=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(images, **options, outdir=tmp_path / "out", on_progress=stop_after(7))
+    torch.manual_seed(99)  # nothing global matters
+    resumed = fit(images, **options, outdir=tmp_path / "out", resume=True)
+    assert same(resumed, whole)
+    assert (tmp_path / "out" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
+    log = read_log(tmp_path / "whole" / "log.csv")
+    assert log["step"] == [3, 6, 9, 12] and math.isnan(log["topdis"][0])
+    assert all(math.isfinite(v) and v >= 0 for v in log["topdis"][1:])
+    # orthogonal afterwards, up to rounding, or not touched
+    for before, after in zip(log["topdis_inner"][1:], log["topdis_inner_after"][1:], strict=True):
+        assert after == before if before >= 0 else abs(after) < 1e-3 * abs(before)
+
+
+def test_until_it_starts_topdis_changes_nothing_and_then_it_does(images):
+    base = fit(images, **{**FEW, "steps": 6}, objective="beta")
+    with_topdis = {"objective": "beta", "topdis_weight": 5.0}
+    assert same(base, fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=6))
+    assert not same(base, fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=5))
+    assert not same(
+        fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=0),
+        fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=0, orthogonalise=False),
+    )
+
+
+def test_the_ramp():
+    schedule = TopDisSchedule(weight=2.0, start=10, ramp=3)
+    assert [schedule.at(step) for step in (9, 10, 11, 12, 13, 14)] == [0, 0.5, 1, 1.5, 2, 2]
+    assert TopDisSchedule(weight=2.0, start=1).at(1) == 2
+
+
+def test_seeds_and_learning(images):
+    options = {**FEW, "objective": "vae", "steps": 60, "learning_rate": 3e-3}
+    seen = []
+    first = fit(images, **options, on_progress=lambda p: seen.append(p.logs["reconstruction"]))
+    assert np.mean(seen[-5:]) < 0.6 * seen[0]
+    assert same(first, fit(images, **options))
+    assert not same(first, fit(images, **options, seed=1))
+    assert not first.training
+
+
+def test_a_saved_model_is_the_model(images, tmp_path):
+    vae = fit(images, **FEW, objective="vae", outdir=tmp_path)
+    again = load(tmp_path / "vae.safetensors")
+    x = torch.from_numpy(images).float() / 255
+    assert torch.equal(again.encode(x), vae.encode(x)) and again.settings == vae.settings
+    vae.save(tmp_path / "copy.safetensors")
+    assert torch.equal(
+        load(tmp_path / "copy.safetensors").decode(torch.ones(1, 3)), vae.decode(torch.ones(1, 3))
+    )
+    assert not again.training
+
+
+def test_files_that_are_no_models(tmp_path):
+    path = tmp_path / "vae.safetensors"
+    with pytest.raises(FileNotFoundError):
+        load(path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="no safetensors file, or a damaged one"):
+        load(path)
+    save_file({"x": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="holds no VAE of gan_topdis"):
+        load(path)
+    save_file({"x": torch.zeros(2)}, path, {"gan_topdis_vae": '{"channels": 1, "resolution": 16}'})
+    with pytest.raises(ValueError, match="does not fit its own settings"):
+        load(path)
+    save_file({"x": torch.zeros(2)}, path, {"gan_topdis_vae": '{"color": 1}'})
+    with pytest.raises(ValueError, match="does not fit its own settings"):
+        load(path)
+
+
+def test_mixed_precision_trains(images):
+    seen = []
+    options = {**FEW, "objective": "beta", "topdis_weight": 1.0, "topdis_start": 2, "precision": "mixed"}
+    fit(images, **options, on_progress=lambda p: seen.append(p.logs))
+    assert all(math.isfinite(seen[-1][name]) for name in ("reconstruction", "topdis", "gradient_norm"))
+
+
+def test_nan_in_the_data_stops_and_keeps_the_checkpoint(images, tmp_path):
+    class Broken:
+        broken = False
+
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, index):
+            image = torch.from_numpy(images[index]).float() / 255
+            return image * float("nan") if self.broken and index == 7 else image
+
+    data = Broken()
+    options = {**FEW, "objective": "vae", "outdir": tmp_path}
+    fit(data, **{**options, "steps": 4})
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    data.broken = True
+    with pytest.raises(ValueError, match="images should be finite"):
+        fit(data, **options, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": "gan"}, "objective should be one of vae, beta"),
+        ({"topdis_weight": -1}, "topdis_weight should be at least 0"),
+        ({"steps": 0}, "steps should be at least 1"),
+        ({"resume": True}, "resume needs the outdir"),
+        ({"topdis_start": -1}, "topdis_start and topdis_ramp should be at least 0"),
+        ({"objective": "beta", "objective_options": {"gamma": 1}}, "options of beta are"),
+        ({"topdis_options": {"amount": 2}}, "amount should be in"),
+    ],
+)
+def test_refusals(images, options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(images, **{**FEW, **options})
+
+
+def test_a_resolution_that_does_not_fit_is_told():
+    with pytest.raises(ValueError, match="resolution should be a power of two from 16, got 20"):
+        fit(np.zeros((20, 1, 20, 20), dtype=np.uint8), **FEW)
+
+
+def test_fewer_images_than_a_batch_are_all_used():
+    vae = fit(np.zeros((5, 16, 16), dtype=np.uint8), **{**FEW, "batch_size": 64, "steps": 2})
+    assert isinstance(vae, VAE) and vae.settings["channels"] == 1
