@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,7 @@ from gan_topdis.config.train_vae import ARCHITECTURES, MADE, OBJECTIVES, PRECISI
 
 if TYPE_CHECKING:  # importing them would import torch
     from gan_topdis.data import LabelledImages
+    from gan_topdis.training import TrainingProgress
     from gan_topdis.vae import VAE
 
 OUTPUTS = (
@@ -132,18 +137,17 @@ def train_vae(
 def _run(
     config: TrainVAEConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
 ) -> None:
-    import shlex
-    from contextlib import suppress
-
     from gan_topdis.cli.data_set import open_data_set
     from gan_topdis.cli.errors import Interrupted
     from gan_topdis.cli.progress import ProgressDisplay
     from gan_topdis.directions.progress import Progress
     from gan_topdis.run import RunRecord, open_run_directory
     from gan_topdis.run.record import append_result
-    from gan_topdis.vae import fit
 
     data = open_data_set(config.data, resolution=config.resolution, every=config.strides, grey=config.grey)
+    if int(os.environ.get("RANK", "0")):  # of the processes of torchrun the first one writes and talks
+        _fit(config, data, outdir, resume, lambda _: None)
+        return
     earlier = open_run_directory(
         outdir, "train-vae", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
     )
@@ -155,36 +159,15 @@ def _run(
         sessions=() if earlier is None else earlier.sessions,
     ).started()
     record.save(outdir)
-    status, last = "failed", {}
+    status, last = "failed", dict[str, float]()
     try:
         with ProgressDisplay() as display:
 
-            def on_progress(progress: Any) -> None:
+            def on_progress(progress: TrainingProgress) -> None:
                 last.update(progress.logs)
                 display(Progress("training", progress.done, progress.total))
 
-            vae = fit(
-                data,
-                objective=config.objective,
-                objective_options={} if config.beta is None else {"beta": config.beta},
-                topdis_weight=config.topdis_weight,
-                topdis_start=config.topdis_start,
-                topdis_ramp=config.topdis_ramp,
-                orthogonalise=config.orthogonalise,
-                steps=config.steps,
-                batch_size=config.batch_size,
-                learning_rate=config.learning_rate,
-                latent=config.latent,
-                architecture=config.architecture,
-                seed=config.seed,
-                device=config.device,
-                precision=config.precision,
-                outdir=outdir,
-                resume=resume,
-                log_every=config.log_every,
-                checkpoint_every=config.checkpoint_every,
-                on_progress=on_progress,
-            )
+            vae = _fit(config, data, outdir, resume, on_progress)
         _write(vae, data, outdir, config)
         append_result(outdir, {"verb": "train-vae", "step": config.steps, **_finite(last)})
         status = "complete"
@@ -204,6 +187,39 @@ def _run(
         click.echo(outdir / name)
     if data.factors.shape[1]:
         click.echo(f"scores: gan-topdis metrics --codes {outdir / 'codes.npz'} --outdir {outdir / 'metrics'}")
+
+
+def _fit(
+    config: TrainVAEConfig,
+    data: LabelledImages,
+    outdir: Path,
+    resume: bool,
+    on_progress: Callable[[TrainingProgress], None],
+) -> VAE:
+    from gan_topdis.vae import fit
+
+    return fit(
+        data,
+        objective=config.objective,
+        objective_options={} if config.beta is None else {"beta": config.beta},
+        topdis_weight=config.topdis_weight,
+        topdis_start=config.topdis_start,
+        topdis_ramp=config.topdis_ramp,
+        orthogonalise=config.orthogonalise,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        latent=config.latent,
+        architecture=config.architecture,
+        seed=config.seed,
+        device=config.device,
+        precision=config.precision,
+        outdir=outdir,
+        resume=resume,
+        log_every=config.log_every,
+        checkpoint_every=config.checkpoint_every,
+        on_progress=on_progress,
+    )
 
 
 def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig) -> None:

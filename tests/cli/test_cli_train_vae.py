@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +87,25 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     line = error_line(train(tmp_path / "out", "--steps", 8, "--resume", "--seed", 1))
     assert "has seed 0, this one 1" in line
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_share_one_run(tmp_path):
+    """The first writes and talks, the other helps; the same model up to rounding as one process makes."""
+    alone = train(tmp_path / "alone", "--steps", 4)
+    assert alone.exit_code == 0
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
+        *("-m", "gan_topdis.cli", "train-vae", *SMALL, "--steps", "4", "--outdir", str(tmp_path / "out")),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, cwd=root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("4 steps") == 1
+    assert contents(tmp_path / "out") == FILES
+    log = (tmp_path / "out" / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in log] == ["step", "2", "4"]
 
 
 def test_traversals_set_one_coordinate_at_a_time():
