@@ -3,8 +3,8 @@
 from gan_topdis.connectivity.area_under_roc import auc
 from gan_topdis.connectivity.ball_counting import one_class_scores
 from gan_topdis.connectivity.best_radius import BestRadius, best_radius
-from gan_topdis.connectivity.branched_autoencoder import BranchedAutoencoder
 from gan_topdis.connectivity.branched_linear import BranchedLinear
+from gan_topdis.connectivity.connectivity_autoencoder import ConnectivityAutoencoder
 from gan_topdis.connectivity.densification import (
     Room,
     cross_polytope,
@@ -14,18 +14,20 @@ from gan_topdis.connectivity.densification import (
     smallest_support_radius,
 )
 from gan_topdis.connectivity.density_toy import DensityToy, density_toy
+from gan_topdis.connectivity.fit import fit
 from gan_topdis.connectivity.kernel_density import (
     gaussian_log_density,
     scott_bandwidth,
     truncated_exponential_density,
 )
 from gan_topdis.connectivity.matched_radius import matched_radius
+from gan_topdis.connectivity.model_file import load
 from gan_topdis.connectivity.one_class import OneClassReport, one_class_report
 
 __all__ = [
     "BestRadius",
-    "BranchedAutoencoder",
     "BranchedLinear",
+    "ConnectivityAutoencoder",
     "DensityToy",
     "OneClassReport",
     "Room",
@@ -33,8 +35,10 @@ __all__ = [
     "best_radius",
     "cross_polytope",
     "density_toy",
+    "fit",
     "gaussian_log_density",
     "guaranteed_neighbours",
+    "load",
     "matched_radius",
     "one_class_report",
     "one_class_scores",

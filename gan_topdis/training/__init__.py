@@ -7,6 +7,7 @@ from gan_topdis.training.csv_log import CSVLog
 from gan_topdis.training.gradients import apply_gradients, gradients_of
 from gan_topdis.training.image_source import ImageSource, image_source
 from gan_topdis.training.loop import Task, TrainingProgress, train
+from gan_topdis.training.model_file import load_model, save_model
 
 __all__ = [
     "PRECISIONS",
@@ -20,7 +21,9 @@ __all__ = [
     "gradients_of",
     "image_source",
     "load_checkpoint",
+    "load_model",
     "save_checkpoint",
+    "save_model",
     "start_compute",
     "train",
 ]

@@ -114,10 +114,10 @@ def test_files_that_are_no_models(tmp_path):
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(ValueError, match="holds no VAE of gan_topdis"):
         load(path)
-    save_file({"x": torch.zeros(2)}, path, {"gan_topdis_vae": '{"channels": 1, "resolution": 16}'})
+    save_file({"x": torch.zeros(2)}, path, {"VAE": '{"channels": 1, "resolution": 16}'})
     with pytest.raises(ValueError, match="does not fit its own settings"):
         load(path)
-    save_file({"x": torch.zeros(2)}, path, {"gan_topdis_vae": '{"color": 1}'})
+    save_file({"x": torch.zeros(2)}, path, {"VAE": '{"color": 1}'})
     with pytest.raises(ValueError, match="does not fit its own settings"):
         load(path)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,7 +20,7 @@ SLOPE = 0.01
 """Of the encoder's leaky rectifiers."""
 
 
-class BranchedAutoencoder(nn.Module):
+class ConnectivityAutoencoder(nn.Module):
     """Three strided convolutions and a branched linear layer, and their mirror image.
 
     Branch k of the code is columns k * branch_dim .. (k + 1) * branch_dim - 1. It is an affine map of its
@@ -35,6 +37,9 @@ class BranchedAutoencoder(nn.Module):
         branch_dim: dimension of one branch, >= 1.
         block_init: start of the branched layers, `published` or `block`, see `BranchedLinear`.
         seed: of all weights, on the CPU; torch's global generator draws them when None.
+
+    Attributes:
+        settings: these arguments but the seed, by name.
 
     Raises:
         ValueError: a size does not fit; the message names the sizes that do.
@@ -70,6 +75,13 @@ class BranchedAutoencoder(nn.Module):
         self.branches = branches
         self.branch_dim = branch_dim
         self.block_init = block_init
+        self.settings: dict[str, Any] = {
+            "channels": channels,
+            "resolution": [height, width],
+            "branches": branches,
+            "branch_dim": branch_dim,
+            "block_init": block_init,
+        }
         with _weights_from(seed):
             layers: list[nn.Module] = []
             for before, after in zip((channels, *WIDTHS), WIDTHS, strict=False):
@@ -111,6 +123,16 @@ class BranchedAutoencoder(nn.Module):
             raise ValueError(f"codes should have shape (n, {self.code_dim}), got {tuple(codes.shape)}")
         images: Tensor = self.decoder(self.from_code(codes))
         return images
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and settings to one safetensors file, which `connectivity.load` opens.
+
+        Raises:
+            OSError: it cannot be written; an earlier file of the name is as it was.
+        """
+        from gan_topdis.connectivity.model_file import save  # it makes models, and so imports this module
+
+        save(self, path)
 
     def forward(
         self, images: Float[Tensor, "n channels height width"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_topdis.connectivity import BranchedAutoencoder, BranchedLinear
+from gan_topdis.connectivity import BranchedLinear, ConnectivityAutoencoder
 
 
 def parameters(module: nn.Module) -> int:
@@ -33,7 +33,7 @@ def test_masked_dense_layer():
 @pytest.mark.parametrize("branches", [1, 4, 16])
 def test_branches_do_not_see_each_other(branches):
     """Jacobians of both linear ends of the autoencoder: blocks off the diagonal are exactly zero."""
-    network = BranchedAutoencoder(1, 8, branches=branches, branch_dim=3, seed=0)
+    network = ConnectivityAutoencoder(1, 8, branches=branches, branch_dim=3, seed=0)
     for layer in (network.to_code, network.from_code):
         jacobian = torch.autograd.functional.jacobian(
             lambda x, layer=layer: layer(x[None])[0], torch.randn(layer.in_features)
@@ -49,7 +49,7 @@ def test_a_dense_layer_would_be_found_out():
 
 def test_a_branch_reads_whole_channels():
     """16 branches of 128 channels: branch 5 of the code reads channels 40 .. 47 of the last convolution."""
-    network = BranchedAutoencoder(3, 32, seed=0)
+    network = ConnectivityAutoencoder(3, 32, seed=0)
     features = torch.randn(1, 128, 4, 4)
     changed = features.clone()
     changed[:, 40:48] += 1
@@ -59,16 +59,16 @@ def test_a_branch_reads_whole_channels():
 
 def test_published_size():
     """corel.md 2: 229,539 parameters, which a dense matrix with a mask stores as 843,939."""
-    network = BranchedAutoencoder(3, 32)
+    network = ConnectivityAutoencoder(3, 32)
     assert parameters(network) == 229_539
     dense = [nn.Linear(2048, 160), nn.Linear(160, 2048)]
     branched = parameters(network.to_code) + parameters(network.from_code)
     assert parameters(network) - branched + sum(map(parameters, dense)) == 843_939
-    assert parameters(BranchedAutoencoder(3, 32, branches=1, branch_dim=160)) == 843_939
+    assert parameters(ConnectivityAutoencoder(3, 32, branches=1, branch_dim=160)) == 843_939
 
 
 def test_published_layers():
-    network = BranchedAutoencoder(3, 32)
+    network = ConnectivityAutoencoder(3, 32)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert [tuple(m.weight.shape) for m in convolutions] == [
         (32, 3, 3, 3),
@@ -96,7 +96,7 @@ def test_published_layers():
 )
 def test_sizes(channels, resolution, branches, branch_dim, size, count):
     """Counts by hand: convolutions 184,640 + 577 c, layers 2 F D + B D + F with F = 128 h w / 64."""
-    network = BranchedAutoencoder(channels, resolution, branches=branches, branch_dim=branch_dim, seed=0)
+    network = ConnectivityAutoencoder(channels, resolution, branches=branches, branch_dim=branch_dim, seed=0)
     features = 2 * size[0] * size[1]
     by_hand = 184_640 + 577 * channels + 2 * features * branch_dim + branches * branch_dim + features
     assert parameters(network) == by_hand == count
@@ -110,7 +110,7 @@ def test_sizes(channels, resolution, branches, branch_dim, size, count):
 def test_start_of_the_branched_layers():
     """Uniform in +-1 / sqrt(2048), as PyTorch starts a dense layer, or sqrt(16) times as far."""
     for block_init, bound in (("published", 1 / math.sqrt(2048)), ("block", 1 / math.sqrt(128))):
-        layer = BranchedAutoencoder(3, 32, block_init=block_init, seed=0).to_code
+        layer = ConnectivityAutoencoder(3, 32, block_init=block_init, seed=0).to_code
         for values in (layer.weight, layer.bias):
             # the largest of 160 uniform values misses 0.95 of the bound with chance 3e-4
             assert 0.95 * bound < values.abs().max() <= bound
@@ -123,7 +123,7 @@ def test_codes_at_the_start_are_tiny():
     from gan_topdis.losses import ConnectivityLoss
 
     smooth = nn.functional.interpolate(torch.rand(100, 3, 4, 4), size=32, mode="bilinear")
-    network = BranchedAutoencoder(3, 32, seed=0)
+    network = ConnectivityAutoencoder(3, 32, seed=0)
     loss = ConnectivityLoss(branches=16)
     deaths = loss.deaths(network.encode(smooth))
     assert 0.003 < deaths.mean() < 0.05  # random pictures are not CIFAR-10: the order of magnitude
@@ -132,16 +132,16 @@ def test_codes_at_the_start_are_tiny():
 
 def test_seed_makes_the_weights_and_leaves_the_global_generator():
     before = torch.get_rng_state()
-    first, same, other = (BranchedAutoencoder(1, 8, seed=seed).state_dict() for seed in (3, 3, 4))
+    first, same, other = (ConnectivityAutoencoder(1, 8, seed=seed).state_dict() for seed in (3, 3, 4))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not any(torch.equal(first[name], other[name]) for name in first)
-    BranchedAutoencoder(1, 8)
+    ConnectivityAutoencoder(1, 8)
     assert not torch.equal(torch.get_rng_state(), before)
 
 
 def test_every_parameter_has_a_gradient():
-    network = BranchedAutoencoder(1, 8, seed=0)
+    network = ConnectivityAutoencoder(1, 8, seed=0)
     network(torch.rand(4, 1, 8, 8)).abs().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
@@ -162,11 +162,11 @@ def test_every_parameter_has_a_gradient():
 )
 def test_refusals(arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        BranchedAutoencoder(*arguments, **options)
+        ConnectivityAutoencoder(*arguments, **options)
 
 
 def test_refused_inputs():
-    network = BranchedAutoencoder(3, 32)
+    network = ConnectivityAutoencoder(3, 32)
     with pytest.raises(ValueError, match=r"images should have shape \(n, 3, 32, 32\), got \(2, 1, 32, 32\)"):
         network.encode(torch.zeros(2, 1, 32, 32))
     with pytest.raises(ValueError, match=r"codes should have shape \(n, 160\), got \(2, 16\)"):
