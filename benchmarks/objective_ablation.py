@@ -1,9 +1,10 @@
-"""Which objective tells factors from mixtures of factors? Variants of the distortion on four renderers.
+"""Which objective tells factors from mixtures? Variants of the distortion on four renderers and one network.
 
 For every pair of true axes a, b of a renderer (scaled to equal effect) the cost of the mixtures (a + b) and
 (a - b) is compared with the cost of the axes. A search that takes the cheapest direction first goes wrong
 where a mixture is cheaper than the cheaper of its two axes: `worst` is the smallest such ratio over all
-pairs (below 1: wrong), `wrong` counts pairs below 1.
+pairs (below 1: wrong), `wrong` counts pairs below 1. The axes of `demo`, the trained StyleGAN2, are those of
+`supervised_directions`: the nearest that fixed directions come to factors.
 
     python benchmarks/objective_ablation.py            # prints the table
     python benchmarks/objective_ablation.py --write    # and writes docs/objective_ablation.md
@@ -29,7 +30,9 @@ sys.path.insert(0, str(ROOT / "tests" / "directions"))
 from analytic_renderers import RENDERERS, hidden  # noqa: E402
 
 from gan_topdis.directions.features import image_features  # noqa: E402
-from gan_topdis.generators import Generator  # noqa: E402
+from gan_topdis.directions.ground_truth_ceiling import supervised_directions  # noqa: E402
+from gan_topdis.directions.ground_truth_factors import factor_meter  # noqa: E402
+from gan_topdis.generators import Generator, load_generator  # noqa: E402
 from gan_topdis.generators.scenes import ScenesGenerator  # noqa: E402
 from gan_topdis.losses import PPMRegularizer  # noqa: E402
 from gan_topdis.losses.quantile_shift import quantile_shift  # noqa: E402
@@ -73,27 +76,27 @@ VARIANTS = (
 
 def costs(generator: Generator, vectors: Tensor, variant: Variant) -> Tensor:
     """Distortion of unit vectors, mean over both signs of the shift."""
-    z = torch.randn(
-        round(POINTS / (1 - variant.amount) * 1.4), generator.z_dim, generator=seeded_generator(5)
-    )
-    z = z * variant.temperature
+    count = round(POINTS / (1 - variant.amount) * 1.4)
+    z, mean, covariance = latents_of(generator, count, seed=5)
+    z = mean + (z - mean) * variant.temperature
 
     def features(latents: Tensor) -> Tensor:
-        return image_features(generator.synthesize(latents[:, None]), variant.size)
+        return image_features(pictures(generator, latents), variant.size)
 
     before = features(z)
     distances = pairwise_distances(before)
     median = distances[torch.ones_like(distances).triu(1) > 0].median()
     results = []
     for v, sign in itertools.product(vectors, (1.0, -1.0)):
-        t = z @ v / variant.temperature
+        spread = float((v @ covariance @ v).sqrt()) * variant.temperature
+        t = (z - mean) @ v / spread
         if variant.shift == "quantile":
             moved, valid = quantile_shift(t, sign * variant.amount)
         else:  # by as many standard deviations as the quantile shift moves the median
             step = float(torch.special.ndtri(torch.tensor(0.5 + variant.amount)))
             moved, valid = t + sign * step, torch.ones_like(t, dtype=torch.bool)
         rows = valid.nonzero()[:POINTS, 0]
-        after = features(z[rows] + variant.temperature * (moved - t)[rows, None] * v)
+        after = features(z[rows] + spread * (moved - t)[rows, None] * v)
         a, b = distances[rows][:, rows], pairwise_distances(after)
         value = rtd(
             a / distance_quantile(a), b / distance_quantile(b), power=variant.power, sides=variant.sides
@@ -107,14 +110,35 @@ def costs(generator: Generator, vectors: Tensor, variant: Variant) -> Tensor:
     return torch.stack(results).reshape(-1, 2).mean(dim=1)
 
 
+def latents_of(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents (count, w_dim), and mean and covariance of the latent."""
+    if not generator.has_mapping:
+        z = torch.randn(count, generator.z_dim, generator=seeded_generator(seed))
+        return z, torch.zeros(generator.z_dim), torch.eye(generator.z_dim)
+    first = 100_000 * seed  # pictures by number
+    many = generator.map(generator.latents(range(first, first + 10_000)))[:, 0]
+    return many[:count], many.mean(dim=0), torch.cov(many.T)
+
+
+def pictures(generator: Generator, latents: Tensor) -> Tensor:
+    ws = latents[:, None].expand(-1, generator.num_ws, -1)
+    return torch.cat([generator.synthesize(part) for part in ws.split(generator.images_at_once)])
+
+
+def true_axes(generator: Generator) -> Tensor:
+    """(f, w_dim), unit rows."""
+    if generator.known_factors is not None:
+        return torch.from_numpy(generator.known_factors.axes).float()
+    return torch.from_numpy(supervised_directions(generator, factor_meter(generator)).vectors)
+
+
 def pair_ratios(generator: Generator, variant: Variant) -> np.ndarray:
     """For each pair of axes: cost of the cheaper mixture over cost of the cheaper axis."""
-    assert generator.known_factors is not None
-    axes = torch.from_numpy(generator.known_factors.axes).float()
-    z = torch.randn(128, generator.z_dim, generator=seeded_generator(6))
+    axes = true_axes(generator)
+    z, _, _ = latents_of(generator, 128, seed=6)
     effect = torch.stack(
         [
-            (generator.synthesize((z + 0.05 * a)[:, None]) - generator.synthesize((z - 0.05 * a)[:, None]))
+            (pictures(generator, z + 0.05 * a) - pictures(generator, z - 0.05 * a))
             .square()
             .sum(dim=(1, 2, 3))
             .mean()
@@ -147,6 +171,7 @@ def main() -> None:
     write = parser.parse_args().write
     generators: dict[str, Generator] = {"scenes": ScenesGenerator(resolution=32)}
     generators |= {name: hidden(name, seed=0) for name in RENDERERS}
+    generators["demo"] = load_generator("demo", device="cpu")
     lines = [
         "# Ablation of the objective",
         "",
