@@ -18,6 +18,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,14 @@ def latents_of(generator: Generator, count: int, seed: int) -> tuple[Tensor, Ten
     if not generator.has_mapping:
         z = torch.randn(count, generator.z_dim, generator=seeded_generator(seed))
         return z, torch.zeros(generator.z_dim), torch.eye(generator.z_dim)
-    first = 100_000 * seed  # pictures by number
-    many = generator.map(generator.latents(range(first, first + 10_000)))[:, 0]
-    return many[:count], many.mean(dim=0), torch.cov(many.T)
+    many = _many(generator)
+    return many[1_000 * seed : 1_000 * seed + count], many.mean(dim=0), torch.cov(many.T)
+
+
+@cache
+def _many(generator: Generator) -> Tensor:
+    """Ten thousand latents (n, w_dim)."""
+    return generator.map(generator.latents(range(10_000)))[:, 0]
 
 
 def pictures(generator: Generator, latents: Tensor) -> Tensor:
@@ -125,6 +131,7 @@ def pictures(generator: Generator, latents: Tensor) -> Tensor:
     return torch.cat([generator.synthesize(part) for part in ws.split(generator.images_at_once)])
 
 
+@cache
 def true_axes(generator: Generator) -> Tensor:
     """(f, w_dim), unit rows."""
     if generator.known_factors is not None:

@@ -81,6 +81,7 @@ def toy(request):
     return density_toy(request.param, sizes=(5, 20), points=300, steps=600, repeats=3)
 
 
+@pytest.mark.slow
 def test_eta_suits_trained_codes_and_scott_does_not(toy):
     """Few samples of classes in two places: Scott's rule cannot tell a class from what lies between.
 

@@ -62,7 +62,7 @@ def test_negative_responses_are_refused():
         disentanglement(np.array([[-1.0, 2.0]]))
 
 
-def test_recovery_is_up_to_order_and_sign_and_one_to_one():
+def test_recovery_is_up_to_order_and_sign_and_one_to_one(as_users_run):
     axes = np.eye(4)[:3]
     np.testing.assert_allclose(axis_recovery(-np.eye(4)[[2, 0, 1]], axes), 1)
     np.testing.assert_allclose(axis_recovery(np.eye(4)[[0, 0, 1]], axes), [1, 1, 0])
