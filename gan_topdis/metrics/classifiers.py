@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,14 +21,14 @@ def linear_accuracy(
     seed: int,
 ) -> float:
     """Test accuracy of a linear support vector classifier, C = 0.01, classes balanced."""
-    _sklearn()
+    _require_sklearn()
     from sklearn.svm import LinearSVC
 
     # primal and dual give the same SAP to four digits; the primal needs no random numbers and converges
     model = LinearSVC(C=0.01, class_weight="balanced", dual=False, random_state=seed)
     with _no_convergence_warnings():
         model.fit(train, train_labels)
-    return float((model.predict(test) == test_labels).mean())
+    return _accuracy(model, test, test_labels)
 
 
 def boosted_trees(
@@ -39,14 +40,14 @@ def boosted_trees(
     seed: int,
 ) -> tuple[Float[np.ndarray, " d"], float, float]:
     """Importance of each code (d,), training and test accuracy of gradient boosted trees, defaults."""
-    _sklearn()
+    _require_sklearn()
     from sklearn.ensemble import GradientBoostingClassifier
 
     model = GradientBoostingClassifier(random_state=seed).fit(train, train_labels)
     return (
         np.asarray(model.feature_importances_, dtype=np.float64),
-        float((model.predict(train) == train_labels).mean()),
-        float((model.predict(test) == test_labels).mean()),
+        _accuracy(model, train, train_labels),
+        _accuracy(model, test, test_labels),
     )
 
 
@@ -57,15 +58,15 @@ def logistic_accuracy(
     test_labels: Int[np.ndarray, " m"],
 ) -> tuple[float, float]:
     """Training and test accuracy of multinomial logistic regression on the codes as they are."""
-    _sklearn()
+    _require_sklearn()
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=1000)
     with _no_convergence_warnings():
         model.fit(train, train_labels)
     return (
-        float((model.predict(train) == train_labels).mean()),
-        float((model.predict(test) == test_labels).mean()),
+        _accuracy(model, train, train_labels),
+        _accuracy(model, test, test_labels),
     )
 
 
@@ -77,7 +78,7 @@ def logistic_areas(
 ) -> tuple[float, float]:
     """Area under the one-against-rest ROC curve, mean over classes, in training and test, of multinomial
     logistic regression on standardised codes; classes that the rows lack are left out."""
-    _sklearn()
+    _require_sklearn()
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
@@ -99,15 +100,15 @@ def logistic_areas(
     return area(train, train_labels), area(test, test_labels)
 
 
-def _sklearn() -> ModuleType:
-    try:
-        import sklearn
-    except ImportError:
+def _accuracy(model: Any, codes: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> float:
+    return float((model.predict(codes) == labels).mean())
+
+
+def _require_sklearn() -> None:
+    if find_spec("sklearn") is None:
         raise ImportError(
             "this metric needs scikit-learn for its classifiers: pip install 'gan_topdis[metrics]'"
-        ) from None
-    module: ModuleType = sklearn
-    return module
+        )
 
 
 @contextmanager

@@ -34,13 +34,14 @@ def explicitness(codes: Any, factors: Any, *, protocol: str = "paper", seed: int
     train, test = train_and_test(
         labelled(codes, factors), counts.sap_train, counts.sap_test, np.random.default_rng(seed)
     )
-    areas = np.array(
-        [
-            logistic_areas(train.codes, train.factors[:, f], test.codes, test.factors[:, f])
-            for f in range(train.factors.shape[1])
-            if _two_classes(train.factors[:, f], train.columns[f])
-        ]
-    )
+    areas = np.zeros((train.factors.shape[1], 2))  # training, test
+    for f, column in enumerate(train.columns):
+        labels = train.factors[:, f]
+        if np.ptp(labels) == 0:
+            raise ValueError(
+                f"factor {column} should have two values among the training rows; give more rows"
+            )
+        areas[f] = logistic_areas(train.codes, labels, test.codes, test.factors[:, f])
     return Explicitness(
         float(np.nanmean(areas[:, 1])),
         per_factor=areas[:, 1],
@@ -50,9 +51,3 @@ def explicitness(codes: Any, factors: Any, *, protocol: str = "paper", seed: int
         notes=train.notes,
         train_score=float(np.nanmean(areas[:, 0])),
     )
-
-
-def _two_classes(labels: np.ndarray, column: int) -> bool:
-    if np.ptp(labels) == 0:
-        raise ValueError(f"factor {column} should have two values among the training rows; give more rows")
-    return True

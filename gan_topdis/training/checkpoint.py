@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from gan_topdis.training.whole_file import whole_file
 
 VERSION_KEY = "gan_topdis_checkpoint"
 VERSION = 1
@@ -22,19 +23,11 @@ def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None
     Raises:
         OSError: it cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        try:
-            with open(part, "wb") as file:
-                torch.save({VERSION_KEY: VERSION, **state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except RuntimeError as error:  # what torch makes of a full disk
-            raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            torch.save({VERSION_KEY: VERSION, **state}, file)
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import nn
+
+from gan_topdis.training.whole_file import whole_file
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -28,15 +29,10 @@ def save_model(
     Raises:
         OSError: it cannot be written.
     """
-    path = Path(path)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     content = as_bytes(state, {kind: json.dumps(dict(settings))})
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def load_model(
