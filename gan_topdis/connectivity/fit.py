@@ -163,22 +163,23 @@ class ConnectivityTask:
             images.size, batch_size, seed, rank=compute.rank, world_size=compute.world_size
         )
 
-    def step(self, number: int) -> dict[str, float]:
+    def step(self, number: int, *, log_due: bool) -> dict[str, float]:
         images = self.images.batch(self._batches.at(number)).to(self.compute.device)
         with self.compute.autocast():
             codes = self.model.encode(images)
             again = self.model.decode(codes)
         codes = codes.float()
         reconstruction = (again.float() - images).abs().sum() / len(images)
-        total, logs = reconstruction, {"reconstruction": float(reconstruction.detach())}
-        if self.weight:
-            connectivity = self.loss(codes)
-            total = total + self.weight * connectivity
-            logs["connectivity"] = float(connectivity.detach())
-        logs |= self._edges(codes.detach())
+        connectivity = self.loss(codes) if self.weight else None
+        total = reconstruction if connectivity is None else reconstruction + self.weight * connectivity
         gradients = self.compute.mean(gradients_of(total, self._parameters))
-        logs["gradient_norm"] = apply_gradients(self._optimizer, self._parameters, gradients)
-        return logs
+        norm = apply_gradients(self._optimizer, self._parameters, gradients)
+        if not log_due:
+            return {}
+        logs = {"reconstruction": float(reconstruction.detach())}
+        if connectivity is not None:
+            logs["connectivity"] = float(connectivity.detach())
+        return {**logs, **self._edges(codes.detach()), "gradient_norm": norm}
 
     def state_dict(self) -> dict[str, Any]:
         return {"model": self.model.state_dict(), "optimizer": self._optimizer.state_dict()}

@@ -63,8 +63,9 @@ def orthogonalise(gradients: Gradients, reference: Gradients) -> Orthogonalised:
 
 
 def _inner(a: Gradients, b: Gradients) -> float:
-    total = 0.0
-    for x, y in zip(a, b, strict=True):
-        if x is not None and y is not None:
-            total += float((x.detach().double() * y.detach().double()).sum())
-    return total
+    products = [
+        (x.detach().double() * y.detach().double()).sum()
+        for x, y in zip(a, b, strict=True)
+        if x is not None and y is not None
+    ]
+    return float(torch.stack(products).sum()) if products else 0.0  # one transfer from a device

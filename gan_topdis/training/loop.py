@@ -20,8 +20,9 @@ class Task(Protocol):
     """What is trained. A step is a function of the state and of its number alone: batches and random numbers
     come from seeds, never from global generators, so that a resumed run ends where a whole one does."""
 
-    def step(self, number: int) -> Mapping[str, float]:
-        """One optimiser step, numbered from 0; what to log."""
+    def step(self, number: int, *, log_due: bool) -> Mapping[str, float]:
+        """One optimiser step, numbered from 0; what to log, of which only that of a step with `log_due` is
+        kept: what costs time to compute may be left out of others."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Attributes: steps done and in all; the numbers of the last step."""
+    """Attributes: steps done and in all; the numbers of the last step that was logged."""
 
     done: int
     total: int
@@ -51,6 +52,7 @@ def train(
     log_every: int = 100,
     checkpoint_every: int = 5_000,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_checkpoint: Callable[[int], None] | None = None,
 ) -> None:
     """Run a task to its last step.
 
@@ -64,6 +66,8 @@ def train(
         resume: continue from the checkpoint in `outdir`, from the start where there is none.
         log_every, checkpoint_every: steps. The last step is always logged and kept.
         on_progress: called after every step, in the first process.
+        on_checkpoint: called with the number of steps done each time a checkpoint is due, after it is
+            written, in the first process: for pictures of a training under way.
 
     Raises:
         ValueError: settings differ from those of the checkpoint, or the checkpoint cannot be used.
@@ -90,18 +94,21 @@ def train(
             )
 
     done, kept = first, first
+    logs: Mapping[str, float] = {}
     try:
         for number in range(first, steps):
-            logs = task.step(number)
+            due = (number + 1) % log_every == 0 or number + 1 == steps
+            latest = task.step(number, log_due=due)
             done = number + 1
-            due = done % log_every == 0 or done == steps
             if due:
-                logs = compute.mean_of(dict(logs))
+                logs = compute.mean_of(dict(latest))
                 if log is not None:
                     log.append(done, logs)
             if done % checkpoint_every == 0 or done == steps:
                 keep(done)
                 kept = done
+                if on_checkpoint is not None and compute.rank == 0:
+                    on_checkpoint(done)
             if on_progress is not None and compute.rank == 0:
                 on_progress(TrainingProgress(done, steps, logs))
     except KeyboardInterrupt:

@@ -100,7 +100,7 @@ class VAETask:
             for stream in (0, _OTHER_IMAGES)
         )
 
-    def step(self, number: int) -> dict[str, float]:
+    def step(self, number: int, *, log_due: bool) -> dict[str, float]:
         images = self._read(self._batches, number)
         others = self._read(self._others, number) if self.objective.needs_other_images else None
         with self.compute.autocast():

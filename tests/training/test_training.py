@@ -38,7 +38,7 @@ class Regression:
         self.batches = Batches(24, 4, 0, rank=compute.rank, world_size=compute.world_size)
         self.stop_at = -1
 
-    def step(self, number):
+    def step(self, number, *, log_due):
         if number == self.stop_at:
             raise KeyboardInterrupt
         x = self.x[torch.from_numpy(self.batches.at(number))]
@@ -283,3 +283,29 @@ def test_two_processes_train_as_one(tmp_path, compute):
     train(alone, 30, compute, **FEW)
     assert weights == pytest.approx([float(alone.weight.detach())] * 2, abs=1e-5)
     assert read_log(tmp_path / "out" / "log.csv")["step"] == [5, 10, 15, 20, 25, 30]
+
+
+def test_tasks_hear_when_a_log_is_due_and_callers_when_a_checkpoint_was_written(tmp_path, compute):
+    class Listening(Regression):
+        def step(self, number, *, log_due):
+            heard.append(log_due)
+            return {**super().step(number, log_due=log_due), "number": float(number)} if log_due else {}
+
+    heard, kept, seen = [], [], []
+
+    def at_checkpoint(done):
+        kept.append((done, load_checkpoint(tmp_path / "checkpoint.pt")["step"]))
+
+    train(
+        Listening(compute),
+        23,
+        compute,
+        outdir=tmp_path,
+        on_progress=seen.append,
+        on_checkpoint=at_checkpoint,
+        **FEW,
+    )
+    assert [number for number, due in enumerate(heard, 1) if due] == [5, 10, 15, 20, 23]
+    assert kept == [(10, 10), (20, 20), (23, 23)]
+    # between logs, the last ones
+    assert [p.logs.get("number") for p in seen[3:11]] == [None, 4, 4, 4, 4, 4, 9, 9]

@@ -83,7 +83,7 @@ def test_the_ramp():
 
 
 def test_seeds_and_learning(images):
-    options = {**FEW, "objective": "vae", "steps": 60, "learning_rate": 3e-3}
+    options = {**FEW, "objective": "vae", "steps": 60, "learning_rate": 3e-3, "log_every": 1}
     seen = []
     first = fit(images, **options, on_progress=lambda p: seen.append(p.logs["reconstruction"]))
     assert np.mean(seen[-5:]) < 0.6 * seen[0]
