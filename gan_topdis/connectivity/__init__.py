@@ -2,7 +2,7 @@
 
 from gan_topdis.connectivity.area_under_roc import auc
 from gan_topdis.connectivity.ball_counting import one_class_scores
-from gan_topdis.connectivity.best_radius import BestRadius, best_radius
+from gan_topdis.connectivity.best_radius import BestRadius, best_radii, best_radius
 from gan_topdis.connectivity.branched_linear import BranchedLinear
 from gan_topdis.connectivity.connectivity_autoencoder import ConnectivityAutoencoder
 from gan_topdis.connectivity.densification import (
@@ -22,7 +22,7 @@ from gan_topdis.connectivity.kernel_density import (
 )
 from gan_topdis.connectivity.matched_radius import matched_radius
 from gan_topdis.connectivity.model_file import load
-from gan_topdis.connectivity.one_class import OneClassReport, one_class_report
+from gan_topdis.connectivity.one_class import OneClassReport, one_class_report, one_class_reports
 
 __all__ = [
     "BestRadius",
@@ -32,6 +32,7 @@ __all__ = [
     "OneClassReport",
     "Room",
     "auc",
+    "best_radii",
     "best_radius",
     "cross_polytope",
     "density_toy",
@@ -41,6 +42,7 @@ __all__ = [
     "load",
     "matched_radius",
     "one_class_report",
+    "one_class_reports",
     "one_class_scores",
     "room_for_batches",
     "samples_needed",

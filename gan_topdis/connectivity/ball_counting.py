@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 Codes = TypeVar("Codes", np.ndarray, Tensor)
@@ -61,7 +62,41 @@ def one_class_scores(
     Source: Hofer, Kwitt, Dixit, Niethammer, Connectivity-Optimized Representation Learning via
         Persistent Homology, ICML 2019, one-class experiments.
     """
-    _require_options(radius, metric, over_branches, pairs_at_once)
+    (scores,) = drawn_scores(
+        reference_codes,
+        codes,
+        [torch.arange(len(reference_codes))],
+        branches=branches,
+        radii=[radius],
+        metric=metric,
+        over_branches=over_branches,
+        pairs_at_once=pairs_at_once,
+    )
+    return scores[0] if isinstance(codes, Tensor) else scores[0].numpy()
+
+
+@torch.no_grad()
+def drawn_scores(
+    reference_codes: Codes,
+    codes: Codes,
+    draws: Sequence[Int64[Tensor, " drawn"]],
+    *,
+    branches: int,
+    radii: Sequence[float],
+    metric: str = "l1",
+    over_branches: str = "sum",
+    pairs_at_once: int | None = None,
+) -> list[Tensor]:
+    """`one_class_scores` of several draws out of one class at several radii; distances are computed once.
+
+    Args:
+        draws: row numbers of `reference_codes` on the CPU, no row twice in a draw.
+        radii: each as the radius of `one_class_scores`, as are the other arguments and the errors.
+
+    Returns:
+        For each radius scores (draws, n), torch, on the device of the codes.
+    """
+    _require_options(radii, metric, over_branches, pairs_at_once)
     reference = _by_branch(reference_codes, "reference_codes", branches)  # (branches, m, d)
     queries = _by_branch(codes, "codes", branches)  # (branches, n, d)
     if isinstance(reference_codes, Tensor) != isinstance(codes, Tensor):
@@ -78,36 +113,45 @@ def one_class_scores(
         )
     if reference.shape[1] == 0:
         raise ValueError("reference_codes should hold at least one code, got none")
-    counts = _counts(reference, queries, radius, metric, pairs_at_once)  # (branches, n)
-    if over_branches == "max":
-        scores = counts.amax(dim=0)
-    else:
-        scores = counts.sum(dim=0)
-        if over_branches == "mean":
-            scores = scores.to(queries.dtype) / branches
-    return scores if isinstance(codes, Tensor) else scores.numpy()
+    drawn = torch.zeros(reference.shape[1], len(draws))  # (m, draws), 1 where a code is in a draw
+    for column, rows in enumerate(draws):
+        drawn[rows, column] = 1
+    used = drawn.any(dim=1)
+    drawn = drawn[used].to(queries.device)
+    columns = reference[:, used.to(reference.device)].transpose(1, 2).contiguous()  # coordinates one by one
+    pairs = pairs_at_once or (PAIRS_ON_CPU if queries.device.type == "cpu" else PAIRS_ELSEWHERE)
+    high = max(1, pairs // (branches * max(1, min(len(drawn), pairs // branches))))
+    kept: list[list[Tensor]] = [[] for _ in radii]
+    for rows in queries.split(high, dim=1):
+        for scores, counts in zip(
+            kept, _counts(columns, rows, drawn, radii, metric, max(1, pairs // branches)), strict=True
+        ):
+            if over_branches == "max":
+                scores.append(counts.amax(dim=0))
+            elif over_branches == "sum":
+                scores.append(counts.sum(dim=0))
+            else:
+                scores.append(counts.sum(dim=0).to(queries.dtype) / branches)
+    return [torch.cat(scores).T for scores in kept]  # (draws, n) each
 
 
 def _counts(
-    reference: Float[Tensor, "branches m d"],
-    queries: Float[Tensor, "branches n d"],
-    radius: float,
+    columns: Float[Tensor, "branches d m"],
+    rows: Float[Tensor, "branches n d"],
+    drawn: Float[Tensor, "m draws"],
+    radii: Sequence[float],
     metric: str,
-    pairs_at_once: int | None,
-) -> Tensor:
-    """Counts (branches, n), int64, over blocks of both clouds."""
-    branches, m, _ = reference.shape
-    n = queries.shape[1]
-    pairs = pairs_at_once or (PAIRS_ON_CPU if queries.device.type == "cpu" else PAIRS_ELSEWHERE)
-    wide = max(1, min(m, pairs // branches))
-    high = max(1, pairs // (branches * wide))
-    columns = reference.transpose(1, 2).contiguous()  # (branches, d, m): coordinates are read one by one
-    counts = torch.zeros(branches, n, dtype=torch.int64, device=queries.device)
-    for top in range(0, n, high):
-        rows = queries[:, top : top + high]
-        for left in range(0, m, wide):
-            distances = _distances(columns[:, :, left : left + wide], rows, metric)
-            counts[:, top : top + high] += (distances <= radius).sum(dim=2)
+    wide: int,
+) -> Int64[Tensor, "radii branches n draws"]:
+    """Counts over blocks of `wide` references. They are whole numbers far below 2^24, which float32 adds
+    exactly in any order."""
+    counts = torch.zeros(
+        len(radii), len(rows), rows.shape[1], drawn.shape[1], dtype=torch.int64, device=rows.device
+    )
+    for left in range(0, len(drawn), wide):
+        distances = _distances(columns[:, :, left : left + wide], rows, metric)
+        for r, radius in enumerate(radii):
+            counts[r] += ((distances <= radius).float() @ drawn[left : left + wide]).long()
     return counts
 
 
@@ -152,9 +196,12 @@ def _by_branch(codes: Codes, name: str, branches: int) -> Float[Tensor, "branche
     return values.unflatten(1, (branches, -1)).transpose(0, 1)
 
 
-def _require_options(radius: float, metric: str, over_branches: str, pairs_at_once: int | None) -> None:
-    if not (radius >= 0 and math.isfinite(radius)):
-        raise ValueError(f"radius should be finite and at least 0, got {radius}")
+def _require_options(
+    radii: Sequence[float], metric: str, over_branches: str, pairs_at_once: int | None
+) -> None:
+    for radius in radii:
+        if not (radius >= 0 and math.isfinite(radius)):
+            raise ValueError(f"radius should be finite and at least 0, got {radius}")
     if metric not in METRICS:
         raise ValueError(f"metric should be one of {', '.join(METRICS)}, got {metric!r}")
     if over_branches not in OVER_BRANCHES:

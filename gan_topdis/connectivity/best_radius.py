@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from gan_topdis.connectivity.one_class import one_class_report
+from gan_topdis.connectivity.one_class import one_class_reports
 from gan_topdis.seeding import seeded_generator
 
 
@@ -49,6 +49,23 @@ def best_radius(
     Raises:
         TypeError, ValueError: those of `one_class_report`; no radius; a class of one image.
     """
+    (best,) = best_radii(
+        codes, labels, branches=branches, radii=radii, sizes=(size,), repeats=repeats, seed=seed
+    )
+    return best
+
+
+def best_radii(
+    codes: Any,
+    labels: Any,
+    *,
+    branches: int,
+    radii: Sequence[float],
+    sizes: Sequence[int],
+    repeats: int = 5,
+    seed: int = 0,
+) -> list[BestRadius]:
+    """`best_radius` of several reference sizes, whose distances are computed once; the same arguments."""
     if not len(radii):
         raise ValueError("radii should hold at least one radius to try")
     values = np.asarray(labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels)
@@ -61,25 +78,29 @@ def best_radius(
         kept.append(members[order[: len(members) // 2]])
         held.append(members[order[len(members) // 2 :]])
     first, second = np.sort(np.concatenate(kept)), np.sort(np.concatenate(held))
-    areas = np.array(
-        [
-            one_class_report(
-                None,
-                codes[first],
-                values[first],
-                codes[second],
-                values[second],
-                branches=branches,
-                radius=float(radius),
-                sizes=(size,),
-                repeats=repeats,
-                seed=seed,
-            ).mean[0]
-            for radius in radii
-        ]
+    reports = one_class_reports(
+        None,
+        codes[first],
+        values[first],
+        codes[second],
+        values[second],
+        branches=branches,
+        radii=[float(radius) for radius in radii],
+        sizes=sizes,
+        repeats=repeats,
+        seed=seed,
     )
-    best = min(radius for radius, area in zip(radii, areas, strict=True) if area == areas.max())
-    return BestRadius(float(best), tuple(float(radius) for radius in radii), areas, size, seed)
+    areas = np.stack([report.mean for report in reports], axis=1)  # (sizes, radii)
+    return [
+        BestRadius(
+            min(float(radius) for radius, area in zip(radii, of_size, strict=True) if area == of_size.max()),
+            tuple(float(radius) for radius in radii),
+            of_size,
+            size,
+            seed,
+        )
+        for size, of_size in zip(sizes, areas, strict=True)
+    ]
 
 
 _HALVES = 2

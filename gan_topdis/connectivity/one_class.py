@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from gan_topdis.connectivity.area_under_roc import auc
-from gan_topdis.connectivity.ball_counting import one_class_scores
+from gan_topdis.connectivity.ball_counting import drawn_scores
 from gan_topdis.connectivity.matched_radius import matched_radius
 from gan_topdis.seeding import seeded_generator
 
@@ -109,14 +109,58 @@ def one_class_report(
     Source: Hofer, Kwitt, Dixit, Niethammer, Connectivity-Optimized Representation Learning via
         Persistent Homology, ICML 2019, one-class experiments. Nested draws and `matched` are ours.
     """
+    (report,) = one_class_reports(
+        encode,
+        reference_images,
+        reference_labels,
+        images,
+        labels,
+        branches=branches,
+        radii=(radius,),
+        sizes=sizes,
+        repeats=repeats,
+        seed=seed,
+        metric=metric,
+        over_branches=over_branches,
+        batch_size=batch_size,
+    )
+    return report
+
+
+def one_class_reports(
+    encode: Callable[[Any], Any] | None,
+    reference_images: Any,
+    reference_labels: Any,
+    images: Any,
+    labels: Any,
+    *,
+    branches: int,
+    radii: Sequence[float | str],
+    sizes: Sequence[int] = SIZES,
+    repeats: int = 5,
+    seed: int = 0,
+    metric: str = "l1",
+    over_branches: str = "sum",
+    batch_size: int = 100,
+) -> list[OneClassReport]:
+    """`one_class_report` at several radii, on the same draws: codes and distances are computed once.
+
+    Args:
+        radii: each a number or `matched`; the rest, the errors and the source are those of
+            `one_class_report`.
+
+    Returns:
+        One report a radius, each what `one_class_report` returns for it.
+    """
     if not sizes or min(sizes) < 1:
         raise ValueError(f"sizes should be at least 1 each, got {tuple(sizes)}")
     if repeats < 1:
         raise ValueError(f"repeats should be at least 1, got {repeats}")
-    if isinstance(radius, str) and radius != MATCHED:
-        raise ValueError(f"radius should be a number or {MATCHED!r}, got {radius!r}")
-    if radius == MATCHED and metric != "l1":
-        raise ValueError(f"radius {MATCHED!r} is a length in l1, got metric {metric!r}; give a number")
+    for radius in radii:
+        if isinstance(radius, str) and radius != MATCHED:
+            raise ValueError(f"radius should be a number or {MATCHED!r}, got {radius!r}")
+        if radius == MATCHED and metric != "l1":
+            raise ValueError(f"radius {MATCHED!r} is a length in l1, got metric {metric!r}; give a number")
     if batch_size < 1:
         raise ValueError(f"batch_size should be at least 1, got {batch_size}")
     known = _labels(reference_labels, len(reference_images), "reference_")
@@ -129,40 +173,58 @@ def one_class_report(
         raise ValueError(f"reference_labels should hold every class of labels, but lack {missing.tolist()}")
     reference = _encoded(encode, reference_images, batch_size, "reference_images")
     queries = _encoded(encode, images, batch_size, "images")
-    if isinstance(radius, str):
-        order = torch.randperm(len(reference), generator=seeded_generator(seed, _SHUFFLE))
-        chosen = matched_radius(
-            reference[_rows(order, reference)], branches, batch_size=min(batch_size, len(reference))
-        )
-    else:
-        chosen = radius
+    chosen = [
+        _matched(reference, branches, batch_size, seed) if isinstance(radius, str) else float(radius)
+        for radius in radii
+    ]
     references = np.empty((len(sizes), len(classes)), dtype=np.int64)
-    areas = np.empty((len(sizes), len(classes), repeats))
+    areas = np.empty((len(radii), len(sizes), len(classes), repeats))
     for c, label in enumerate(classes):
-        members = torch.from_numpy(np.flatnonzero(known == label))
+        members = np.flatnonzero(known == label)
         references[:, c] = np.minimum(sizes, len(members))
+        draws = []
         for draw in range(repeats):
             order = torch.randperm(len(members), generator=seeded_generator(seed, _DRAWS, c, draw))
-            for s, count in enumerate(references[:, c]):
-                scores = one_class_scores(
-                    reference[_rows(members[order[: int(count)]], reference)],
-                    queries,
-                    branches=branches,
-                    radius=chosen,
-                    metric=metric,
-                    over_branches=over_branches,
-                )
-                areas[s, c, draw] = auc(scores, asked == label)
-    settings = {
-        "branches": branches,
-        "radius": radius,
-        "metric": metric,
-        "over_branches": over_branches,
-        "repeats": repeats,
-        "seed": seed,
-        "batch_size": batch_size,
-    }
-    return OneClassReport(classes, tuple(sizes), references, areas, chosen, settings)
+            draws += [order[: int(count)] for count in references[:, c]]
+        scores = drawn_scores(
+            reference[_rows(torch.from_numpy(members), reference)],
+            queries,
+            draws,
+            branches=branches,
+            radii=chosen,
+            metric=metric,
+            over_branches=over_branches,
+        )
+        for r, of_radius in enumerate(scores):
+            found = [auc(of_draw, asked == label) for of_draw in of_radius]
+            areas[r, :, c] = np.reshape(found, (repeats, len(sizes))).T
+    return [
+        OneClassReport(
+            classes,
+            tuple(sizes),
+            references,
+            of_radius,
+            length,
+            {
+                "branches": branches,
+                "radius": radius,
+                "metric": metric,
+                "over_branches": over_branches,
+                "repeats": repeats,
+                "seed": seed,
+                "batch_size": batch_size,
+            },
+        )
+        for radius, length, of_radius in zip(radii, chosen, areas, strict=True)
+    ]
+
+
+def _matched(reference: Any, branches: int, batch_size: int, seed: int) -> float:
+    """`matched_radius` of shuffled codes in batches."""
+    order = torch.randperm(len(reference), generator=seeded_generator(seed, _SHUFFLE))
+    return matched_radius(
+        reference[_rows(order, reference)], branches, batch_size=min(batch_size, len(reference))
+    )
 
 
 def _labels(labels: Any, count: int, prefix: str) -> Int[np.ndarray, " n"]:

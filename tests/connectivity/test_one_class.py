@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from gan_topdis.connectivity import auc, matched_radius, one_class_report, one_class_scores
+from gan_topdis.connectivity import (
+    auc,
+    matched_radius,
+    one_class_report,
+    one_class_reports,
+    one_class_scores,
+)
+from gan_topdis.connectivity.ball_counting import drawn_scores
 
 
 def clusters(n: int, seed: int, distance: float = 3.0) -> tuple[torch.Tensor, np.ndarray]:
@@ -76,20 +83,54 @@ def test_draws_are_from_the_class_without_replacement(monkeypatch):
 
     seen = []
 
-    def recorded(reference, codes, **options):
-        seen.append(reference)
-        return one_class_scores(reference, codes, **options)
+    def recorded(reference, codes, draws, **options):
+        seen.append([reference[rows] for rows in draws])
+        return drawn_scores(reference, codes, draws, **options)
 
-    monkeypatch.setattr(one_class, "one_class_scores", recorded)
+    monkeypatch.setattr(one_class, "drawn_scores", recorded)
     rows = torch.arange(90.0)[:, None]  # the code of a reference is its row
     report(None, rows, KNOWN, torch.rand(60, 1), LABELS, branches=1, radius=1e6)
-    assert len(seen) == 2 * 3 * 3
-    for k, drawn in enumerate(seen):
-        numbers = drawn.flatten().int().tolist()
-        assert set(KNOWN[numbers]) == {[2, 5, 9][k // 6]}
-        assert len(set(numbers)) == len(numbers) == (5, 20)[k % 2]
-    assert torch.equal(seen[0], seen[1][:5])  # nested
-    assert not torch.equal(seen[1], seen[3])  # another draw
+    assert [len(of_class) for of_class in seen] == [3 * 2] * 3
+    for label, of_class in zip((2, 5, 9), seen, strict=True):
+        for k, drawn in enumerate(of_class):
+            numbers = drawn.flatten().int().tolist()
+            assert set(KNOWN[numbers]) == {label}
+            assert len(set(numbers)) == len(numbers) == (5, 20)[k % 2]
+        assert torch.equal(of_class[0], of_class[1][:5])  # nested
+        assert not torch.equal(of_class[1], of_class[3])  # another draw
+
+
+def test_several_radii_are_the_reports_of_each():
+    radii = (0.5, 3.0, "matched", 1e6)
+    several = one_class_reports(
+        None, REFERENCE, KNOWN, CODES, LABELS, branches=2, radii=radii, sizes=(5, 20), repeats=3
+    )
+    for radius, found in zip(radii, several, strict=True):
+        alone = report(radius=radius)
+        assert np.array_equal(found.areas, alone.areas) and found.radius == alone.radius
+        assert found.settings == alone.settings
+    assert len({float(found.mean[1]) for found in several}) == 4
+
+
+@pytest.mark.parametrize("over_branches", ["sum", "mean", "max"])
+def test_scores_of_draws_are_those_of_their_codes(over_branches):
+    """Also where blocks cut references and queries."""
+    draws = [torch.tensor([3, 1, 70]), torch.arange(0, 40, 2), torch.arange(1)]
+    for pairs in (1, 50, None):
+        found = drawn_scores(
+            REFERENCE,
+            CODES,
+            draws,
+            branches=2,
+            radii=(2.0, 4.0),
+            over_branches=over_branches,
+            pairs_at_once=pairs,
+        )
+        for radius, of_radius in zip((2.0, 4.0), found, strict=True):
+            for rows, scores in zip(draws, of_radius, strict=True):
+                options = {"branches": 2, "radius": radius, "over_branches": over_branches}
+                assert torch.equal(scores, one_class_scores(REFERENCE[rows], CODES, **options))
+                assert scores.max() > 0
 
 
 def test_seeds():
