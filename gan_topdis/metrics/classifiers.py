@@ -1,4 +1,4 @@
-"""The classifiers behind SAP, DCI, explicitness and the BetaVAE score: scikit-learn's."""
+"""The classifiers behind SAP, DCI, explicitness, the BetaVAE score and the label probe: scikit-learn's."""
 
 from __future__ import annotations
 
@@ -98,6 +98,24 @@ def logistic_areas(
         return float(np.mean(areas)) if areas else float("nan")
 
     return area(train, train_labels), area(test, test_labels)
+
+
+class LogisticRegressions:
+    """Multinomial logistic regressions on the same rows, L2 penalty, one per C, fitted when asked for."""
+
+    def __init__(self, train: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> None:
+        _require_sklearn()
+        self._train, self._labels = train, labels
+        self._fitted: dict[float, Any] = {}
+
+    def accuracy(self, c: float, codes: Float[np.ndarray, "m d"], labels: Int[np.ndarray, " m"]) -> float:
+        """Share of rows that the model of this C gets right."""
+        from sklearn.linear_model import LogisticRegression
+
+        if c not in self._fitted:
+            with _no_convergence_warnings():
+                self._fitted[c] = LogisticRegression(C=c, max_iter=1000).fit(self._train, self._labels)
+        return _accuracy(self._fitted[c], codes, labels)
 
 
 def _accuracy(model: Any, codes: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> float:
