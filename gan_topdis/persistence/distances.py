@@ -66,7 +66,7 @@ class _EuclideanDistances(torch.autograd.Function):
     def forward(ctx, points: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         scale = _power_of_two(points)
         scaled = points if scale is None else points / scale
-        distances = torch.cdist(scaled, scaled, compute_mode="donot_use_mm_for_euclid_dist")
+        distances = _euclidean(scaled.detach())
         if scale is not None:
             distances = distances * scale
         ctx.save_for_backward(points, distances)
@@ -111,6 +111,21 @@ def _add_differences(points: Tensor, weights: Tensor, rows: Tensor, result: Tens
     for c, i, j in (part.unbind(1) for part in rows.split(max(1, _DIFFERENCES_AT_ONCE // max(d, 1)))):
         steps = entries[c, i, j][:, None] * (clouds[c, i] - clouds[c, j])
         sums.index_put_((c, i), steps, accumulate=True)
+
+
+def _euclidean(points: Tensor) -> Tensor:
+    """By the CPU kernel where there is one, else by torch; NaN where a point has one, its own place apart."""
+    if points.device.type != "cpu" or points.dtype not in (torch.float32, torch.float64):
+        return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    n, d = points.shape[-2:]
+    distances = (points.new_empty if d else points.new_zeros)(*points.shape[:-1], n)
+    if distances.numel() and d:
+        values = points.contiguous().view(-1, n, d).numpy()
+        matrices = distances.view(-1, n, n).numpy()
+        fill = _kernels(values.dtype).fill_euclidean
+        folds = (n + 1) // 2
+        _share_rows(len(values) * folds, n * d, lambda first, last: fill(values, first, last, matrices))
+    return distances
 
 
 def _power_of_two(points: Tensor) -> Tensor | None:
@@ -176,6 +191,7 @@ def _kernels(dtype: np.dtype) -> ModuleType:
     def first_calls(kernel: ModuleType) -> None:
         one = np.zeros((1, 1, 1), dtype)
         kernel.fill_distances(one, False, 0, 1, one.copy())
+        kernel.fill_euclidean(one, 0, 1, one.copy())
         kernel.fill_gradients(one, one, one, False, 0, 1, one.copy())
 
     return load_kernels("gan_topdis.persistence.distances_kernel", first_calls, variant=dtype.name)
