@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from gan_topdis.generators.checkpoint_error import CheckpointError
+from gan_topdis.generators.cramer_gan_file import SETTINGS_KEY as CRAMER_SETTINGS_KEY
+from gan_topdis.generators.cramer_gan_file import cramer_generator_from_file
 from gan_topdis.generators.dcgan import MAX_ELEMENTS, SequentialGenerator, build, describe_shapes, recognise
 from gan_topdis.generators.network_file import read_network_file
 from gan_topdis.generators.object_module import ModuleGenerator, load_with_code
@@ -60,7 +62,7 @@ def load_generator(
 
     Args:
         source: one of
-            a path: StyleGAN2-ADA network pickle; a StyleGAN2 trained with this package (safetensors); state
+            a path: StyleGAN2-ADA network pickle; a GAN trained with this package (safetensors); state
             dict of a DCGAN or MLP generator (`torch.save`, safetensors); a wheel or zip that holds one such
             file, or `FILE::MEMBER` of several;
             a name: `scenes`, `demo`, or an entry point of the group `gan_topdis.generators`, which is a
@@ -177,6 +179,8 @@ def _from_value(value: Value, name: str, device: torch.device) -> Generator:
         return generator_from_record(value, name=name, device=device)
     if isinstance(value, NamedTensors) and SETTINGS_KEY in value.metadata:
         return stylegan2_from_file(value, name=name, device=device)
+    if isinstance(value, NamedTensors) and CRAMER_SETTINGS_KEY in value.metadata:
+        return cramer_generator_from_file(value, name=name, device=device)
     if isinstance(value, Dictionary):
         ema, raw = value.get("G_ema"), value.get("G")
         if isinstance(ema, PersistentRecord):
