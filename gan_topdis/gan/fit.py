@@ -13,14 +13,13 @@ from gan_topdis.gan.cramer_gan import CramerGAN
 from gan_topdis.gan.cramer_task import CramerSettings, CramerTask
 from gan_topdis.gan.draws import INITIAL_WEIGHTS
 from gan_topdis.gan.logistic_task import LogisticSettings, LogisticTask
+from gan_topdis.gan.published_regularizer import published_regularizer
 from gan_topdis.gan.real_images import image_sizes, real_images
-from gan_topdis.losses import PPMRegularizer
 from gan_topdis.seeding import seeded_generator
 from gan_topdis.training import Compute, Task, TrainingProgress, start_compute, train
 
 GAN_FILE, GENERATOR_FILE = "gan.safetensors", "generator.safetensors"
 PUBLISHED_BATCH = {"cramer": 192, "logistic": 32}
-PPM_DIMENSIONS = 2
 _SMALLEST_SHARE = 4
 """Images of a process that PPM-Reg draws four different ones from."""
 
@@ -135,7 +134,9 @@ def fit(
             if learning_rate is not None:
                 settings = replace(settings, learning_rate=learning_rate)
             _check(settings)
-            ppm = _regularizer(ppm_weights, ppm_bandwidth, ppm_subsamples, resolution)
+            ppm = published_regularizer(
+                resolution, weights=ppm_weights, bandwidth=ppm_bandwidth, subsamples=ppm_subsamples
+            )
             options = {**asdict(settings), "ppm": repr(ppm) if ppm_weight else ""}
             task = CramerTask(gan, shown, compute, batch_size=batch, settings=settings, ppm=ppm, seed=seed)
         else:
@@ -193,27 +194,6 @@ def _batch_size(given: int | None, objective: str, size: int | None, compute: Co
             + ("; give more images" if given is None else "")
         )
     return batch
-
-
-def _regularizer(
-    weights: Sequence[float] | None, bandwidth: float | None, subsamples: int, resolution: int
-) -> PPMRegularizer:
-    """PPM-Reg as published for the networks of this size."""
-    small = resolution == 28
-    if weights is None:
-        weights = (1.0, 90.0) if small else (0.001, 0.6)
-    if len(weights) != PPM_DIMENSIONS:
-        raise ValueError(f"ppm_weights should be two numbers, lambda_0 and lambda_1, got {len(weights)}")
-    if bandwidth is None:
-        bandwidth = 0.5 if small else 1.0
-    return PPMRegularizer(
-        weights=weights,
-        bandwidth=bandwidth,
-        subsamples=subsamples,
-        convention="reference",
-        replacement=False,
-        pool=(4 if small else 8) * subsamples,
-    )
 
 
 def _check(settings: CramerSettings) -> None:

@@ -193,7 +193,7 @@ class LogisticTask:
             global_noise(self.seed, NOISE_MAPS, number, self.compute.rank, part, device=device),
             self.compute.autocast(),
         ):
-            ws = mixed_latents(self.generator, *(to_device(t, device) for t in (z, other, cut)))
+            ws = mixed_latents(self.generator, *(to_device(t, device) for t in (z, other, cut))).float()
             images: Tensor = self.generator.synthesis(ws)
         self.compute.average_buffers(self.generator)
         return images.float(), ws
