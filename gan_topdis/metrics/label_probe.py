@@ -229,7 +229,9 @@ def _checked(
         both.append(values)
     factors, _, _ = factor_array(np.concatenate(both)[:, None])
     y, y_test = factors[: len(x), 0], factors[len(x) :, 0]
-    unknown = np.setdiff1d(y_test, y)
-    if len(unknown) or len(np.unique(y)) < factors.max() + 1:
-        raise ValueError(f"labels_train should have every class of labels_test, {len(unknown)} are missing")
+    missing = len(np.setdiff1d(y_test, y))
+    if missing:
+        raise ValueError(
+            f"labels_train should have every class of labels_test, got {missing} that it has not"
+        )
     return x, y, x_test, y_test
