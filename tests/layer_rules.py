@@ -14,7 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("persistence",),
     ("losses", "generators", "data"),
     ("training",),
-    ("directions", "vae", "metrics", "connectivity", "gan"),
+    ("directions", "vae", "metrics", "connectivity", "gan", "shapes"),
     ("report",),
     ("config", "run"),
     ("cli",),
@@ -30,13 +30,14 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "sklearn": ("metrics/classifiers.py",),
     "click": ("cli/*.py", "__main__.py"),
     "PIL": ("report/*.py", "data/image_folder.py"),
+    "scipy": ("shapes/assignment.py",),
     "h5py": ("data/hdf5_rows.py",),
     "jinja2": ("report/*.py",),
     "third_party": ("generators/stylegan2_*.py",),
 }
 # Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
 BROUGHT_BY_TORCH = {"triton"}
-USERS_EXTRAS = ("metrics", "data")
+USERS_EXTRAS = ("metrics", "data", "shapes")
 MAX_LINES = 400
 # Where the name to install and the name to import differ
 IMPORT_NAMES = {
