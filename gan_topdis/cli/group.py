@@ -17,6 +17,7 @@ VERBS = {
     "apply": "gan_topdis.cli.apply:apply",
     "evaluate": "gan_topdis.cli.evaluate:evaluate",
     "train-vae": "gan_topdis.cli.train_vae:train_vae",
+    "match-shapes": "gan_topdis.cli.match_shapes:match_shapes",
     "train-gan": "gan_topdis.cli.train_gan:train_gan",
     "metrics": "gan_topdis.cli.metrics:metrics",
     "benchmark": "gan_topdis.cli.benchmark:benchmark",
