@@ -148,39 +148,27 @@ def scored(
 ) -> Iterator[dict[str, Any]]:
     """Rows of results.csv for one model on one set."""
     images, labels, tests, asked = target(test, study["of-a-class"])
-    reference, codes = encoded(autoencoder, images), encoded(autoencoder, tests)
-    sizes = tuple(study["sizes"])
-    options: dict[str, Any] = {
-        "branches": model.branches,
-        "repeats": study["repeats"],
-        "seed": model.seed,
-    }
-    shuffled = np.random.default_rng(model.seed).permutation(len(reference))
-    matched = connectivity.matched_radius(reference[shuffled], model.branches, batch_size=study["batch-size"])
-    best = [
-        b.radius
-        for b in connectivity.best_radii(
-            reference, labels, radii=[matched * share for share in study["radii"]], sizes=sizes, **options
-        )
-    ]
-    radii = sorted({study["eta"], matched, *best})
-    reports = connectivity.one_class_reports(
-        None, reference, labels, codes, asked, radii=radii, sizes=sizes, **options
+    found = connectivity.one_class_by_rule(
+        encoded(autoencoder, images),
+        labels,
+        encoded(autoencoder, tests),
+        asked,
+        branches=model.branches,
+        eta=study["eta"],
+        sizes=study["sizes"],
+        repeats=study["repeats"],
+        seed=model.seed,
+        batch_size=study["batch-size"],
+        shares=study["radii"],
     )
-    by_radius = dict(zip(radii, reports, strict=True))
-    for rule, chosen in (
-        ("eta", [study["eta"]] * len(sizes)),
-        ("matched", [matched] * len(sizes)),
-        ("best", best),
-    ):
-        for s, (n, radius) in enumerate(zip(sizes, chosen, strict=True)):
-            report = by_radius[radius]
-            areas = [(MEAN, report.mean[s], report.spread[s])]
-            areas += [
-                (int(label), report.per_class[s, c], report.per_class_spread[s, c])
-                for c, label in enumerate(report.classes)
+    for rule, areas in found.items():
+        for s, n in enumerate(areas.sizes):
+            cells = [(MEAN, areas.mean[s], areas.spread[s])]
+            cells += [
+                (int(label), areas.per_class[s, c], areas.per_class_spread[s, c])
+                for c, label in enumerate(areas.classes)
             ]
-            for label, area, spread in areas:
+            for label, area, spread in cells:
                 yield {
                     "train": model.train,
                     "test": test,
@@ -191,7 +179,7 @@ def scored(
                     "steps": study["steps"],
                     "rule": rule,
                     "n": n,
-                    "radius": f"{radius:.6g}",
+                    "radius": f"{areas.radii[s]:.6g}",
                     "class": label,
                     "area": f"{area:.5f}",
                     "spread": f"{spread:.5f}",

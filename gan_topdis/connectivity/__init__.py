@@ -23,6 +23,7 @@ from gan_topdis.connectivity.kernel_density import (
 from gan_topdis.connectivity.matched_radius import matched_radius
 from gan_topdis.connectivity.model_file import load
 from gan_topdis.connectivity.one_class import OneClassReport, one_class_report, one_class_reports
+from gan_topdis.connectivity.radius_rules import RuleAreas, one_class_by_rule
 
 __all__ = [
     "BestRadius",
@@ -31,6 +32,7 @@ __all__ = [
     "DensityToy",
     "OneClassReport",
     "Room",
+    "RuleAreas",
     "auc",
     "best_radii",
     "best_radius",
@@ -41,6 +43,7 @@ __all__ = [
     "guaranteed_neighbours",
     "load",
     "matched_radius",
+    "one_class_by_rule",
     "one_class_report",
     "one_class_reports",
     "one_class_scores",

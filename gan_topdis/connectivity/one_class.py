@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,11 @@ class OneClassReport:
     def spread(self) -> Float[np.ndarray, " s"]:
         """`per_class_spread`, averaged over classes."""
         return self.per_class_spread.mean(axis=1)
+
+    def of_size(self, place: int) -> OneClassReport:
+        """The report of one reference size alone, named by its place in `sizes`."""
+        rows = slice(place, place + 1)
+        return replace(self, sizes=self.sizes[rows], references=self.references[rows], areas=self.areas[rows])
 
 
 def one_class_report(
@@ -174,7 +179,9 @@ def one_class_reports(
     reference = _encoded(encode, reference_images, batch_size, "reference_images")
     queries = _encoded(encode, images, batch_size, "images")
     chosen = [
-        _matched(reference, branches, batch_size, seed) if isinstance(radius, str) else float(radius)
+        shuffled_matched_radius(reference, branches, batch_size, seed)
+        if isinstance(radius, str)
+        else float(radius)
         for radius in radii
     ]
     references = np.empty((len(sizes), len(classes)), dtype=np.int64)
@@ -219,8 +226,8 @@ def one_class_reports(
     ]
 
 
-def _matched(reference: Any, branches: int, batch_size: int, seed: int) -> float:
-    """`matched_radius` of shuffled codes in batches."""
+def shuffled_matched_radius(reference: Any, branches: int, batch_size: int, seed: int) -> float:
+    """`matched_radius` of shuffled codes in batches of at most `batch_size`."""
     order = torch.randperm(len(reference), generator=seeded_generator(seed, _SHUFFLE))
     return matched_radius(
         reference[_rows(order, reference)], branches, batch_size=min(batch_size, len(reference))
