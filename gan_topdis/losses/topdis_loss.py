@@ -87,6 +87,7 @@ class TopDisLoss(nn.Module):
         codes: Float[Tensor, "n d"],
         decode: Callable[[Tensor], Tensor],
         *,
+        images: Float[Tensor, "n ..."] | None = None,
         generator: torch.Generator | None = None,
     ) -> TopDisStep:
         """One step and what was drawn for it.
@@ -95,6 +96,8 @@ class TopDisLoss(nn.Module):
             codes: sampled codes or posterior means of a batch, graph kept.
             decode: codes (m, d) to images (m, ...); called once. TopDis compares images in [0, 1]: apply
                 the sigmoid of a Bernoulli decoder here.
+            images: what `decode` makes of the codes, graph kept, where it is at hand: then only shifted
+                codes are decoded. Value and gradient are the same, unless the decoder looks at its batch.
             generator: of the CPU, draws coordinate and sign; torch's global one by default.
 
         Returns:
@@ -122,13 +125,21 @@ class TopDisLoss(nn.Module):
             return TopDisStep(0.0 * codes.sum(), coordinate, sign, len(kept))
         place = torch.arange(codes.shape[1], device=codes.device) == coordinate  # (d,)
         shifted = torch.where(place, (mean + spread * moved)[mask, None].to(codes.dtype), kept)
-        images = decode(torch.cat([kept, shifted]))
-        if images.ndim < 2 or len(images) != 2 * len(kept):
+        asked = torch.cat([kept, shifted]) if images is None else shifted
+        decoded = decode(asked)
+        if decoded.ndim < 2 or len(decoded) != len(asked):
             raise ValueError(
-                f"decode should return one image per code, (m, ...), got {tuple(images.shape)} for "
-                f"{2 * len(kept)} codes"
+                f"decode should return one image per code, (m, ...), got {tuple(decoded.shape)} for "
+                f"{len(asked)} codes"
             )
-        features = images if self.feature_map is None else self.feature_map(images)
+        if images is not None:
+            if images.shape != (len(codes), *decoded.shape[1:]):
+                raise ValueError(
+                    f"images should be what decode makes of the codes, {(len(codes), *decoded.shape[1:])}, "
+                    f"got {tuple(images.shape)}"
+                )
+            decoded = torch.cat([images[mask], decoded])
+        features = decoded if self.feature_map is None else self.feature_map(decoded)
         if features.ndim < 2 or len(features) != 2 * len(kept):
             raise ValueError(
                 f"feature_map should return one row per image, (m, ...), got {tuple(features.shape)} for "

@@ -1,6 +1,6 @@
 """Compiled distances, and the gradients of those of l1 and the maximum norm.
 
-The loops of l1 and the maximum over points j have no branches and no sums, so the compiler takes several points
+The loops of l1 and the maximum over points j have no branches and no sums: the compiler takes several points
 at a time; torch's cdist works along the coordinates of one pair of points, and takes 3 to 13 times as long.
 Euclidean distances are sums over many coordinates: there four points share the loads of a fifth, and the
 compiler may reorder the sum, where cdist takes 2 to 90 times as long, the longer the more coordinates.

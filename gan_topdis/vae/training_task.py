@@ -12,7 +12,7 @@ from gan_topdis.losses import TopDisLoss, orthogonalise
 from gan_topdis.seeding import seeded_generator
 from gan_topdis.training import Batches, Compute, ImageSource, apply_gradients, gradients_of
 from gan_topdis.vae.architectures import VAE
-from gan_topdis.vae.objectives import Objective
+from gan_topdis.vae.objectives import Objective, Terms
 
 # What random generators are for: numbers that seed them beside the user's seed
 INITIAL_WEIGHTS = 0
@@ -108,7 +108,7 @@ class VAETask:
         weight = self.schedule.at(number)
         logs: dict[str, float] = {}
         if weight > 0:
-            gradients, logs = self._with_topdis(terms.reconstruction, terms.rest, terms.codes, weight, number)
+            gradients, logs = self._with_topdis(terms, weight, number)
         else:
             total = terms.reconstruction + terms.rest
             gradients = [self.compute.mean(gradients_of(total, self._parameters))]
@@ -147,10 +147,16 @@ class VAETask:
             self._own_optimizer.load_state_dict(state["own_optimizer"])
 
     def _with_topdis(
-        self, reconstruction: Tensor, rest: Tensor, codes: Tensor, weight: float, number: int
+        self, terms: Terms, weight: float, number: int
     ) -> tuple[list[list[Tensor | None]], dict[str, float]]:
         """Gradients to be added up, and what to log."""
-        step = self.topdis.step(codes.float(), self._decode, generator=self._rng(number, _TOPDIS))
+        reconstruction, rest = terms.reconstruction, terms.rest
+        step = self.topdis.step(
+            terms.codes.float(),
+            self._decode,
+            images=terms.logits.float().sigmoid(),
+            generator=self._rng(number, _TOPDIS),
+        )
         parameters, mean = self._parameters, self.compute.mean
         logs = {"topdis": float(step.loss.detach()), "topdis_valid": float(step.valid)}
         if not self.schedule.orthogonalise:

@@ -191,3 +191,25 @@ def test_options_out_of_range_are_refused(as_users_run):
         TopDisLoss()(batch(), lambda z: z[:3])
     with pytest.raises(ValueError, match="feature_map should return one row per image"):
         TopDisLoss(feature_map=lambda x: x[:3])(batch(), lambda z: z)
+
+
+def test_images_at_hand_are_not_decoded_again():
+    """Same value and gradients, to rounding of sums in another order, and fewer codes decoded."""
+    codes = torch.randn(20, 3, generator=rng(0), dtype=torch.float64).requires_grad_()
+    weights = torch.randn(3, 6, generator=rng(1), dtype=torch.float64).requires_grad_()
+    seen = []
+
+    def decode(z):
+        seen.append(len(z))
+        return torch.tanh(z @ weights)
+
+    results = []
+    for images in (None, torch.tanh(codes @ weights)):
+        step = TopDisLoss().step(codes, decode, images=images, generator=rng(5))
+        results.append((step.loss, *torch.autograd.grad(step.loss, [codes, weights])))
+    for first, second in zip(*results, strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-10, atol=1e-12)
+    assert results[0][0] > 0 and results[0][2].abs().max() > 0
+    assert seen == [2 * step.valid, step.valid]
+    with pytest.raises(ValueError, match=r"images should be what decode makes of the codes, \(20, 6\), got"):
+        TopDisLoss().step(codes, decode, images=torch.zeros(20, 5, dtype=torch.float64), generator=rng(5))

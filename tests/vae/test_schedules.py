@@ -15,7 +15,7 @@ from gan_topdis.vae.objectives.dava import DAVA, next_k
 
 def terms_of_kl(kl):
     zero = torch.zeros(())
-    return Terms(zero, zero, torch.zeros(1, 1), torch.zeros(1, 1), {"kl": kl})
+    return Terms(zero, zero, torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1, 16, 16), {"kl": kl})
 
 
 # ControlVAE

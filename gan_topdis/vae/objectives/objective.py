@@ -34,6 +34,7 @@ class Terms:
         rest: scalar, graph kept; everything else the VAE minimises, weighted.
         codes: (n, d) sampled codes, graph kept: what the TopDis term shifts.
         means: (n, d) posterior means, graph kept.
+        logits: (n, C, H, W), what the decoder makes of the codes before the sigmoid, graph kept.
         logs: the parts as numbers; `kl` in nats per image is always there.
     """
 
@@ -41,6 +42,7 @@ class Terms:
     rest: Float[Tensor, ""]
     codes: Float[Tensor, "n d"]
     means: Float[Tensor, "n d"]
+    logits: Float[Tensor, "n c h w"]
     logs: Mapping[str, float]
 
 
@@ -111,27 +113,30 @@ class Objective(nn.Module, ABC):
 class Encoded:
     """One pass of a batch through a VAE: posterior, codes, and the two terms of the evidence bound.
 
-    Attributes: mu, logvar and the sampled codes, (n, d); reconstruction and kl, scalars of `Terms`.
+    Attributes: mu, logvar and the sampled codes, (n, d); logits of the codes; reconstruction and kl, scalars
+    of `Terms`.
     """
 
     mu: Float[Tensor, "n d"]
     logvar: Float[Tensor, "n d"]
     codes: Float[Tensor, "n d"]
+    logits: Float[Tensor, "n c h w"]
     reconstruction: Float[Tensor, ""]
     kl: Float[Tensor, ""]
 
     def terms(self, rest: Tensor, **logs: Tensor | float) -> Terms:
         """With the rest of the loss; logs are added to reconstruction, kl and rest."""
         numbers = {"reconstruction": self.reconstruction, "kl": self.kl, "rest": rest, **logs}
-        return Terms(self.reconstruction, rest, self.codes, self.mu, _floats(numbers))
+        return Terms(self.reconstruction, rest, self.codes, self.mu, self.logits, _floats(numbers))
 
 
 def encoded(vae: VAE, images: Float[Tensor, "n c h w"], generator: torch.Generator) -> Encoded:
     """Encode, sample and decode images in [0, 1]; errors of `VAE.posterior`."""
     mu, logvar = vae.posterior(images)
     codes = sampled(mu, logvar, generator)
-    reconstruction = reconstruction_loss(vae.logits(codes), images, vae.pixels)
-    return Encoded(mu, logvar, codes, reconstruction, kl_divergence(mu, logvar))
+    logits = vae.logits(codes)
+    reconstruction = reconstruction_loss(logits, images, vae.pixels)
+    return Encoded(mu, logvar, codes, logits, reconstruction, kl_divergence(mu, logvar))
 
 
 def sampled(
