@@ -60,15 +60,14 @@ class Model:
 
 
 def models(study: Mapping[str, Any]) -> list[Model]:
-    """First seeds of every run, then second ones, and so on."""
-    found = [
-        (place, Model(run["train"], tuple(run["test"]), m["branches"], m["branch-dim"], float(weight), seed))
+    """In the order of the settings."""
+    return [
+        Model(run["train"], tuple(run["test"]), m["branches"], m["branch-dim"], float(weight), seed)
         for run in study["runs"]
-        for place, seed in enumerate(run["seeds"])
-        for m in study["models"]
+        for seed in run["seeds"]
+        for m in run.get("models", study["models"])
         for weight in m["weights"]
     ]
-    return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
 @cache

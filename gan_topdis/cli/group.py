@@ -19,6 +19,8 @@ VERBS = {
     "train-vae": "gan_topdis.cli.train_vae:train_vae",
     "match-shapes": "gan_topdis.cli.match_shapes:match_shapes",
     "train-gan": "gan_topdis.cli.train_gan:train_gan",
+    "train-connectivity": "gan_topdis.cli.train_connectivity:train_connectivity",
+    "one-class": "gan_topdis.cli.one_class:one_class",
     "metrics": "gan_topdis.cli.metrics:metrics",
     "benchmark": "gan_topdis.cli.benchmark:benchmark",
 }

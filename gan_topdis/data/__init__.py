@@ -3,6 +3,7 @@
 from gan_topdis.data.animal_mnist import read_animal_mnist
 from gan_topdis.data.celeba import read_celeba
 from gan_topdis.data.cifar import read_cifar
+from gan_topdis.data.class_split import class_labels, distinct_images, split_classes
 from gan_topdis.data.correlated_rows import (
     confounder,
     correlated_rows,
@@ -12,6 +13,7 @@ from gan_topdis.data.correlated_rows import (
 )
 from gan_topdis.data.data_file import extract_npy
 from gan_topdis.data.dsprites import read_dsprites
+from gan_topdis.data.framed import framed
 from gan_topdis.data.idx_file import read_idx_images
 from gan_topdis.data.image_folder import read_image_folder
 from gan_topdis.data.labelled_images import LabelledImages
@@ -26,10 +28,13 @@ from gan_topdis.data.tiny_imagenet import read_tiny_imagenet
 __all__ = [
     "LabelledImages",
     "LazyImages",
+    "class_labels",
     "confounder",
     "correlated_rows",
     "correlation_weights",
+    "distinct_images",
     "extract_npy",
+    "framed",
     "one_pair",
     "procedural_dsprites",
     "read_animal_mnist",
@@ -43,5 +48,6 @@ __all__ = [
     "read_shapes3d",
     "read_tiny_imagenet",
     "room_scenes",
+    "split_classes",
     "two_pairs",
 ]

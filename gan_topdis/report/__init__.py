@@ -6,6 +6,7 @@ from gan_topdis.report.evaluation import evaluation_summary, evaluation_table, r
 from gan_topdis.report.grid import RowLabel, contact_sheet
 from gan_topdis.report.html import render_report
 from gan_topdis.report.metrics import metric_line, metrics_json, metrics_text, render_metrics
+from gan_topdis.report.one_class import one_class_csv, one_class_text, render_one_class
 from gan_topdis.report.picture import require_picture_channels, thumbnails, to_picture, to_pixels
 from gan_topdis.report.printable import printable
 from gan_topdis.report.strengths import strength_label
@@ -24,9 +25,12 @@ __all__ = [
     "metric_line",
     "metrics_json",
     "metrics_text",
+    "one_class_csv",
+    "one_class_text",
     "printable",
     "render_evaluation",
     "render_metrics",
+    "render_one_class",
     "render_report",
     "require_picture_channels",
     "save_animation",

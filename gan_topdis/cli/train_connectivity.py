@@ -1,0 +1,293 @@
+"""`gan-topdis train-connectivity`: an autoencoder whose codes are eta apart, its pictures, and its codes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gan_topdis.cli.errors import expected_errors
+from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.config import as_mapping, to_yaml
+from gan_topdis.config.ranges import DEVICES
+from gan_topdis.config.train_connectivity import (
+    BLOCK_INITS,
+    OVER_BRANCHES,
+    PRECISIONS,
+    SPLITS,
+    TrainConnectivityConfig,
+)
+
+if TYPE_CHECKING:  # importing them would import torch
+    from gan_topdis.connectivity import ConnectivityAutoencoder
+    from gan_topdis.data import LabelledImages
+    from gan_topdis.training import TrainingProgress
+
+MODEL_FILE = "autoencoder.safetensors"
+OUTPUTS = (MODEL_FILE, "checkpoint.pt", "log.csv", "reconstructions.png", "codes.npz")
+PICTURES = 8
+MOST_CODES = 50_000
+"""Images that are encoded for `codes.npz`: all of them, or so many at random."""
+_AT_ONCE = 256
+
+
+@click.command(
+    epilog="Example: gan-topdis train-connectivity --data fashion-mnist --steps 5000 --outdir out/corel"
+)
+@setting(
+    TrainConnectivityConfig,
+    "data",
+    metavar="NAME|PATH",
+    help=f"{', '.join(SPLITS)}, each with :SPLIT or not, any --data of train-vae or train-gan, or a folder "
+    "of images. Labels are not used. Sides that are no multiple of 8 get a black frame.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "resolution",
+    type=click.IntRange(min=8),
+    metavar="PIXELS",
+    help="Of folders, Tiny-ImageNet and made sets.",
+)
+@setting(TrainConnectivityConfig, "grey", is_flag=True, help="Grey images of a folder or of Tiny-ImageNet.")
+@setting(
+    TrainConnectivityConfig,
+    "branches",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Of the latent space.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "branch_dim",
+    type=click.IntRange(min=1),
+    metavar="DIMENSIONS",
+    help="Of one branch.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "eta",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="LENGTH",
+    help="Wanted length of tree edges, l1.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "weight",
+    type=click.FloatRange(min=0),
+    metavar="LAMBDA",
+    help="Of the connectivity loss; 0 is a plain autoencoder.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "over_branches",
+    type=click.Choice(OVER_BRANCHES),
+    help="Of the loss; published weights belong to the mean.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "block_init",
+    type=click.Choice(BLOCK_INITS),
+    help="Start of the branched layers: of a dense layer, or of the true fan-in.",
+)
+@setting(TrainConnectivityConfig, "steps", type=click.IntRange(min=1), metavar="STEPS", help="Of Adam.")
+@setting(
+    TrainConnectivityConfig,
+    "batch_size",
+    type=click.IntRange(min=1),
+    metavar="IMAGES",
+    help="Over all processes; tree edges are those of one process's share.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "learning_rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    help="Of Adam.",
+)
+@setting(TrainConnectivityConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches.")
+@setting(
+    TrainConnectivityConfig,
+    "precision",
+    type=click.Choice(PRECISIONS),
+    help="float32, or networks in bfloat16.",
+)
+@setting(TrainConnectivityConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
+@setting(
+    TrainConnectivityConfig,
+    "log_every",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Lines of log.csv.",
+)
+@setting(
+    TrainConnectivityConfig,
+    "checkpoint_every",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Checkpoints.",
+)
+@run_options()
+@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@click.pass_context
+def train_connectivity(
+    context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
+) -> None:
+    """Train a connectivity-optimised autoencoder (COREL).
+
+    Writes autoencoder.safetensors, checkpoint.pt, log.csv, reconstructions.png, codes.npz and run.json to
+    --outdir. Ctrl-C keeps a checkpoint. `gan-topdis one-class` takes the autoencoder.
+    """
+    with expected_errors():
+        config = resolved(TrainConnectivityConfig, context)
+        if dry_run:
+            click.echo(f"# outdir: {outdir}\n{to_yaml(config)}", nl=False)
+            return
+        _run(config, Path(outdir), context.obj or (), resume=resume, overwrite=overwrite)
+
+
+def _run(
+    config: TrainConnectivityConfig,
+    outdir: Path,
+    arguments: tuple[str, ...],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    from gan_topdis.cli.errors import Interrupted
+    from gan_topdis.cli.image_sets import open_images
+    from gan_topdis.cli.progress import ProgressDisplay
+    from gan_topdis.directions.progress import Progress
+    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run.record import append_result
+
+    data = open_images(config.data, resolution=config.resolution, grey=config.grey)
+    if int(os.environ.get("RANK", "0")):  # of the processes of torchrun the first one writes and talks
+        _fit(config, data, outdir, resume, lambda _: None)
+        return
+    earlier = open_run_directory(
+        outdir, "train-connectivity", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
+    )
+    record = RunRecord(
+        verb="train-connectivity",
+        config=as_mapping(config),
+        network={},
+        command_line=["gan-topdis", *arguments],
+        sessions=() if earlier is None else earlier.sessions,
+    ).started()
+    record.save(outdir)
+    status, last = "failed", dict[str, float]()
+    try:
+        with ProgressDisplay() as display:
+
+            def on_progress(progress: TrainingProgress) -> None:
+                last.update(progress.logs)
+                display(Progress("training", progress.done, progress.total))
+
+            model = _fit(config, data, outdir, resume, on_progress)
+        _write(model, data, outdir, config)
+        append_result(outdir, {"verb": "train-connectivity", "step": config.steps, **last})
+        status = "complete"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
+        raise Interrupted(
+            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
+        ) from None
+    finally:
+        with suppress(OSError):  # the error on its way out is the one to report
+            record.ended(status).save(outdir)
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
+    click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
+    click.echo(f"last step: {shown}" if shown else "nothing was left to do")
+    for name in (MODEL_FILE, "reconstructions.png", "codes.npz"):
+        click.echo(outdir / name)
+    click.echo(
+        f"one class: gan-topdis one-class --model {outdir / MODEL_FILE} --data NAME "
+        f"--outdir {outdir / 'one_class'}"
+    )
+
+
+def _fit(
+    config: TrainConnectivityConfig,
+    data: LabelledImages,
+    outdir: Path,
+    resume: bool,
+    on_progress: Callable[[TrainingProgress], None],
+) -> ConnectivityAutoencoder:
+    from gan_topdis.connectivity import fit
+
+    return fit(
+        data,
+        branches=config.branches,
+        branch_dim=config.branch_dim,
+        eta=config.eta,
+        weight=config.weight,
+        over_branches=config.over_branches,
+        block_init=config.block_init,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        device=config.device,
+        precision=config.precision,
+        outdir=outdir,
+        resume=resume,
+        log_every=config.log_every,
+        checkpoint_every=config.checkpoint_every,
+        on_progress=on_progress,
+    )
+
+
+def _write(
+    model: ConnectivityAutoencoder, data: LabelledImages, outdir: Path, config: TrainConnectivityConfig
+) -> None:
+    """Codes, and a sheet of reconstructions."""
+    import numpy as np
+    import torch
+
+    from gan_topdis.report import RowLabel, contact_sheet, to_pixels
+    from gan_topdis.run import write_atomically
+
+    rng = np.random.default_rng(config.seed)
+    rows = np.arange(len(data))
+    if len(rows) > MOST_CODES:
+        rows = np.sort(rng.choice(len(data), MOST_CODES, replace=False))
+    content: dict[str, Any] = {
+        "codes": encoded(model, data, rows),
+        "rows": rows,
+        "branches": np.array(model.branches),
+    }
+    if data.factors.shape[1]:
+        content |= {"factors": data.factors[rows], "factor_names": np.array(data.factor_names)}
+    write_atomically(outdir / "codes.npz", lambda path: np.savez_compressed(path, **content))
+    device = next(model.parameters()).device
+    shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
+    with torch.no_grad():
+        again = model(shown).clamp(0, 1)
+    sheet = contact_sheet(
+        np.stack([to_pixels(2 * images - 1) for images in (shown, again)]),
+        [RowLabel("images"), RowLabel("reconstructions")],
+        [""] * len(shown),
+        title=f"Reconstructions, {data.name}",
+        subtitle=f"{config.branches} branches of {config.branch_dim}, connectivity weight {config.weight:g}, "
+        f"eta {config.eta:g}, {config.steps} steps",
+    )
+    write_atomically(outdir / "reconstructions.png", sheet.save)
+
+
+def encoded(model: ConnectivityAutoencoder, data: LabelledImages, rows: Any) -> Any:
+    """Codes (m, width) of rows (m,) of a data set, numpy."""
+    import torch
+
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        parts = [
+            model.encode(data.batch(rows[first : first + _AT_ONCE]).to(device)).float().cpu()
+            for first in range(0, len(rows), _AT_ONCE)
+        ]
+    return torch.cat(parts).numpy()
