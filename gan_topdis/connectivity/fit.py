@@ -16,7 +16,6 @@ from torch import Tensor
 
 from gan_topdis.connectivity.connectivity_autoencoder import ConnectivityAutoencoder
 from gan_topdis.losses import ConnectivityLoss
-from gan_topdis.persistence import h0_deaths, pairwise_distances
 from gan_topdis.training import (
     Batches,
     Compute,
@@ -192,10 +191,9 @@ class ConnectivityTask:
         """Shortest, mean and longest tree edge (alpha, eps-bar, beta of the paper), mean over branches."""
         if len(codes) < 2:
             return {}
-        branches = codes.unflatten(1, (self.model.branches, -1)).transpose(0, 1)  # (branches, n, d)
-        deaths = h0_deaths(pairwise_distances(branches.contiguous(), p=1.0))  # (branches, n - 1)
+        found = self.loss.describe(codes)
         return {
-            "alpha": float(deaths[:, 0].mean()),
-            "mean_edge": float(deaths.mean()),
-            "beta": float(deaths[:, -1].mean()),
+            "alpha": float(found.smallest.mean()),
+            "mean_edge": float(found.mean.mean()),
+            "beta": float(found.largest.mean()),
         }
