@@ -26,7 +26,7 @@ _HOLD_MILLISECONDS = 1500
 _MARGIN, _GAP, _PANEL = 28, 20, 260
 _FINE = 2
 """Panels are drawn so many times larger and averaged down: smooth edges."""
-_DOT = 2.4  # radius, pixels
+_DOT = 1.8  # radius, pixels
 _TITLE, _TEXT = 22, 14  # font sizes, pixels
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gan_topdis.shapes.assignment import require_assignment
 from gan_topdis.shapes.diagram_curve import DiagramCurve
 from gan_topdis.shapes.matching_task import MainLoss, MatchingTask, full_cramer, paired_cramer
-from gan_topdis.shapes.point_mmd import point_mmd_squared
+from gan_topdis.shapes.point_mmd import mean_kernel
 from gan_topdis.shapes.reference_shapes import reference_shape
 from gan_topdis.shapes.regularizers import DEFAULT_WEIGHTS, build_regularizer
 from gan_topdis.shapes.shape_match import ShapeMatch
@@ -96,6 +96,8 @@ def match(
     weight = LOSS_WEIGHTS[loss] if loss_weight is None else loss_weight
     if not 0 <= weight < math.inf:
         raise ValueError(f"loss_weight should be a finite number >= 0, got {weight}")
+    if not 0 < kernel_width < math.inf:
+        raise ValueError(f"kernel_width should be a finite number > 0, got {kernel_width}")
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate should be a finite number > 0, got {learning_rate}")
     if not 0 <= momentum < 1:
@@ -137,7 +139,7 @@ def match(
     task = MatchingTask(
         goal.to(compute.device),
         moving.to(compute.device),
-        main_loss=_main_loss(loss, kernel_width),
+        main_loss=_main_loss(loss, goal.to(compute.device), kernel_width),
         weight=weight,
         regularizer=topological,
         learning_rate=learning_rate,
@@ -171,10 +173,16 @@ def fingerprint(points: Tensor) -> str:
     return hashlib.sha256(points.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
-def _main_loss(loss: str, kernel_width: float) -> MainLoss:
-    if loss == "mmd":
-        return lambda reference, moving, seed, step: point_mmd_squared(reference, moving, width=kernel_width)
-    return paired_cramer if loss == "cramer" else full_cramer
+def _main_loss(loss: str, goal: Tensor, kernel_width: float) -> MainLoss:
+    if loss != "mmd":
+        return paired_cramer if loss == "cramer" else full_cramer
+    within = mean_kernel(goal, goal, kernel_width)  # constant, so once is enough
+
+    def mmd(reference: Tensor, moving: Tensor, seed: int, step: int) -> Tensor:
+        across, own = (mean_kernel(cloud, moving, kernel_width) for cloud in (reference, moving))
+        return within - 2 * across + own
+
+    return mmd
 
 
 def _reference(reference: str | Tensor | np.ndarray) -> tuple[Tensor, str]:

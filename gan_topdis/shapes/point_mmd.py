@@ -31,20 +31,24 @@ def point_mmd_squared(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], *, width
     Raises:
         ValueError: shapes do not fit, or width is not as above.
 
-    Gradient: of the formula, in one matrix product per pair of clouds; not twice differentiable.
+    Gradient: of the formula, by matrix products; not twice differentiable.
     Source: Gretton et al., A Kernel Two-Sample Test, JMLR 13, 2012, eq. 5.
     """
     if not 0 < width < math.inf:
         raise ValueError(f"width should be a finite number > 0, got {width}")
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or 0 in (*x.shape, *y.shape):
         raise ValueError(f"x and y should be (n, d) and (m, d), got {tuple(x.shape)} and {tuple(y.shape)}")
-    within_x, across, within_y = (_MeanKernel.apply(a, b, width) for a, b in ((x, x), (x, y), (y, y)))
-    value: Tensor = within_x - 2 * across + within_y
+    return mean_kernel(x, x, width) - 2 * mean_kernel(x, y, width) + mean_kernel(y, y, width)
+
+
+def mean_kernel(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], width: float) -> Float[Tensor, ""]:
+    """mean_ij k(a_i, b_j), the part of `point_mmd_squared` of which a constant one need not be repeated."""
+    value: Tensor = _MeanKernel.apply(a, b, width)
     return value
 
 
 class _MeanKernel(torch.autograd.Function):
-    """mean_ij k(a_i, b_j)."""
+    """`mean_kernel`."""
 
     @staticmethod
     def forward(ctx, a: Tensor, b: Tensor, width: float) -> Tensor:  # type: ignore[no-untyped-def]
@@ -52,6 +56,7 @@ class _MeanKernel(torch.autograd.Function):
         kernel = squares.mul_(-1 / width).clamp_(min=_LEAST_EXPONENT).exp_()  # (n, m)
         ctx.save_for_backward(a, b, kernel)
         ctx.width = width
+        ctx.same = a is b
         return kernel.mean()
 
     @staticmethod
@@ -62,6 +67,8 @@ class _MeanKernel(torch.autograd.Function):
         centre = a.mean(dim=0)  # differences are what counts: near 0 they keep their digits
         a, b = a - centre, b - centre
         for_a = for_b = None
+        if ctx.same:  # both gradients are of one cloud, and alike
+            return 2 * factor * (kernel.sum(dim=1, keepdim=True) * a - kernel @ b), None, None
         if ctx.needs_input_grad[0]:
             for_a = factor * (kernel.sum(dim=1, keepdim=True) * a - kernel @ b)
         if ctx.needs_input_grad[1]:

@@ -9,7 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_topdis.losses import PPMRegularizer
-from gan_topdis.persistence import pairwise_distances, principal_persistence, vietoris_rips
+from gan_topdis.persistence import (
+    PersistenceDiagram,
+    pairwise_distances,
+    principal_persistence,
+    vietoris_rips,
+)
 from gan_topdis.shapes.diagram_distance import diagram_distance
 from gan_topdis.shapes.measure_distance import measure_distance
 
@@ -62,18 +67,29 @@ class DiagramRegularizer(nn.Module):
     def __init__(self, weights: Sequence[float]) -> None:
         super().__init__()
         self.weights = tuple(weights)
+        self._latest: tuple[Tensor, int, PersistenceDiagram] | None = None
 
     def forward(
         self, x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], *, generator: torch.Generator | None = None
     ) -> Float[Tensor, ""]:
-        """The regulariser of two clouds, in the unit of length; nothing is drawn from `generator`."""
-        first, second = (vietoris_rips(pairwise_distances(points)) for points in (x, y))
+        """The regulariser of two clouds, in the unit of length; nothing is drawn from `generator`.
+
+        The diagram of y is kept for the next call, if y is a constant: the same tensor, not written to.
+        """
+        first, second = vietoris_rips(pairwise_distances(x)), self._diagram(y)
         total = 0.0 * x.sum()
         for q, weight in enumerate(self.weights):
             if weight:
                 distance = diagram_distance(first.bars(q), second.bars(q), order=2, norm=2)
                 total = total + weight * distance.to(x.dtype)
         return total
+
+    def _diagram(self, y: Tensor) -> PersistenceDiagram:
+        if self._latest is not None and self._latest[0] is y and self._latest[1] == y._version:
+            return self._latest[2]
+        diagram = vietoris_rips(pairwise_distances(y))
+        self._latest = None if y.requires_grad else (y, y._version, diagram)
+        return diagram
 
 
 def build_regularizer(
