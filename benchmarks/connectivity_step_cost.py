@@ -89,8 +89,8 @@ def table(times: dict[str, Timing], device: str) -> str:
             f"| loss and its gradient alone | {times['loss alone']} | {share:.3f} |",
             "",
             f"{verdict}. Batch {BATCH}, {BRANCHES} branches of {DIM}, {SIDE} x {SIDE} colour, "
-            f"{name}, {torch.get_num_threads()} thread(s), load average {load_average():.1f}, {versions(['torch'])}; "
-            "by turns in one run.",
+            f"{name}, {torch.get_num_threads()} thread(s), load average {load_average():.1f}, "
+            f"{versions(['torch'])}; by turns in one run.",
         ]
     )
 

@@ -32,12 +32,13 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "PIL": ("report/*.py", "data/image_folder.py"),
     "scipy": ("shapes/assignment.py",),
     "h5py": ("data/hdf5_rows.py",),
+    "matplotlib": ("report/connectivity_plots.py",),
     "jinja2": ("report/*.py",),
     "third_party": ("generators/stylegan2_*.py",),
 }
 # Not in install_requires: CUDA builds of torch bring it, and nothing else can use it
 BROUGHT_BY_TORCH = {"triton"}
-USERS_EXTRAS = ("metrics", "data", "shapes")
+USERS_EXTRAS = ("metrics", "data", "shapes", "plots")
 MAX_LINES = 400
 # Where the name to install and the name to import differ
 IMPORT_NAMES = {

@@ -6,9 +6,11 @@ from gan_topdis.connectivity.best_radius import BestRadius, best_radii, best_rad
 from gan_topdis.connectivity.branched_linear import BranchedLinear
 from gan_topdis.connectivity.connectivity_autoencoder import ConnectivityAutoencoder
 from gan_topdis.connectivity.densification import (
+    MeasuredDensification,
     Room,
     cross_polytope,
     guaranteed_neighbours,
+    measured_densification,
     room_for_batches,
     samples_needed,
     smallest_support_radius,
@@ -30,6 +32,7 @@ __all__ = [
     "BranchedLinear",
     "ConnectivityAutoencoder",
     "DensityToy",
+    "MeasuredDensification",
     "OneClassReport",
     "Room",
     "RuleAreas",
@@ -43,6 +46,7 @@ __all__ = [
     "guaranteed_neighbours",
     "load",
     "matched_radius",
+    "measured_densification",
     "one_class_by_rule",
     "one_class_report",
     "one_class_reports",

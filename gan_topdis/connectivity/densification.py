@@ -8,13 +8,16 @@ Source: Hofer, Kwitt, Dixit, Niethammer, Connectivity-Optimized Representation L
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from gan_topdis.losses import ConnectivityLoss
 from gan_topdis.persistence import pairwise_distances
+from gan_topdis.seeding import seeded_generator
 
 
 def guaranteed_neighbours(samples: int, batch_size: int) -> int:
@@ -44,6 +47,79 @@ def samples_needed(neighbours: int, batch_size: int) -> int:
     if batch_size < 2:
         raise ValueError(f"batch_size should be at least 2, since one point has no edge, got {batch_size}")
     return neighbours + batch_size - 1
+
+
+@dataclass(frozen=True)
+class MeasuredDensification:
+    """Neighbours that codes have within their longest tree edge, beside the number that is promised.
+
+    Attributes:
+        samples: sizes m of the samples.
+        batch_size: b, whose tree edges beta is the longest of.
+        beta: in the unit of the codes.
+        guaranteed: `guaranteed_neighbours` of each size.
+        fewest, median: over codes and branches, the number of other codes of the sample within beta.
+    """
+
+    samples: tuple[int, ...]
+    batch_size: int
+    beta: float
+    guaranteed: tuple[int, ...]
+    fewest: tuple[int, ...]
+    median: tuple[float, ...]
+
+
+@torch.no_grad()
+def measured_densification(
+    codes: Float[Tensor, "n width"],
+    samples: Sequence[int],
+    *,
+    branches: int = 1,
+    batch_size: int = 100,
+    batches: int = 100,
+    seed: int = 0,
+) -> MeasuredDensification:
+    """Count neighbours within the longest tree edge of random batches.
+
+    The promise is about the longest edge of all b-subsets. That of some random ones is shorter, so that a
+    code may have fewer neighbours than promised: by how many, is what is measured.
+
+    Args:
+        codes: (n, branches * d), floating point and finite; distances are n x n.
+        samples: sizes m, each from 1 to n; the first m codes of one random order.
+        branches: number of branches; a neighbour in one is none in another.
+        batch_size: b, from 2 to n.
+        batches: random batches whose edges are taken.
+        seed: of order and batches.
+
+    Raises:
+        ValueError: a size is out of range, or the codes are refused by `ConnectivityLoss`.
+    """
+    if not samples or min(samples) < 1 or max(samples) > len(codes):
+        raise ValueError(f"samples should be from 1 to {len(codes)}, the number of codes, got {samples}")
+    if not 2 <= batch_size <= len(codes) or batches < 1:
+        raise ValueError(
+            f"batch_size should be from 2 to {len(codes)} and batches at least 1, got {batch_size}, {batches}"
+        )
+    random = seeded_generator(seed)
+    order = torch.randperm(len(codes), generator=random).to(codes.device)
+    loss = ConnectivityLoss(branches=branches)
+    beta = max(
+        float(loss.describe(codes[torch.randperm(len(codes), generator=random)[:batch_size]]).largest.max())
+        for _ in range(batches)
+    )
+    parts = codes[order].unflatten(1, (branches, -1)).transpose(0, 1).contiguous()  # (branches, n, d)
+    # the edge itself joins two neighbours, also where it was rounded in another order
+    near = torch.stack([pairwise_distances(part, p=1.0) for part in parts]) <= beta * (1 + 1e-6)
+    counts = [near[:, :m, :m].sum(dim=2) - 1 for m in samples]  # (branches, m) each
+    return MeasuredDensification(
+        tuple(samples),
+        batch_size,
+        beta,
+        tuple(guaranteed_neighbours(m, batch_size) for m in samples),
+        tuple(int(count.min()) for count in counts),
+        tuple(float(count.double().median()) for count in counts),
+    )
 
 
 def cross_polytope(dimension: int, eta: float = 2.0) -> Float[Tensor, "points dimension"]:

@@ -11,6 +11,7 @@ import torch
 from gan_topdis.connectivity import (
     cross_polytope,
     guaranteed_neighbours,
+    measured_densification,
     room_for_batches,
     samples_needed,
     smallest_support_radius,
@@ -43,6 +44,21 @@ def test_promise_holds_and_is_sharp(m, b):
         assert beta_and_neighbours(points)[1] >= guaranteed_neighbours(m, b)
     line = torch.arange(m, dtype=torch.float64)[:, None]
     assert beta_and_neighbours(line) == (m - b + 1, guaranteed_neighbours(m, b))
+
+
+def test_measured_neighbours():
+    """A batch of all codes: beta is that of the whole, and every code has a neighbour. Counts by hand."""
+    codes = torch.randn(40, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = measured_densification(codes, (1, 40), branches=3, batch_size=40, batches=1)
+    parts = codes.unflatten(1, (3, -1)).unbind(1)
+    assert found.beta == pytest.approx(ConnectivityLoss(branches=3).describe(codes).largest.max().item())
+    counts = [(pairwise_distances(part, p=1.0) <= found.beta + 1e-9).sum(dim=1) - 1 for part in parts]
+    assert found.fewest == (0, int(torch.cat(counts).min()))
+    assert found.median == (0, torch.cat(counts).double().median())
+    assert found.guaranteed == (0, 1) and found.fewest[1] >= 1
+    less = measured_densification(codes, (40,), branches=3, batch_size=39, batches=300)
+    assert less.fewest[0] >= less.guaranteed[0] == 2  # 300 of the 40 subsets of 39: all of them
+    assert less == measured_densification(codes, (40,), branches=3, batch_size=39, batches=300)
 
 
 @pytest.mark.parametrize(("dimension", "eta"), [(1, 2.0), (3, 0.5), (10, 2.0)])
@@ -112,6 +128,9 @@ def test_room_of_known_sets():
         (lambda: guaranteed_neighbours(5, 1), "batch_size should be at least 2"),
         (lambda: samples_needed(0, 5), "neighbours should be at least 1"),
         (lambda: samples_needed(1, 1), "batch_size should be at least 2"),
+        (lambda: measured_densification(torch.zeros(3, 4), (4,), batch_size=2), "from 1 to 3"),
+        (lambda: measured_densification(torch.zeros(3, 4), (), batch_size=2), "from 1 to 3"),
+        (lambda: measured_densification(torch.zeros(3, 4), (2,)), "batch_size should be from 2 to 3"),
         (lambda: cross_polytope(0), "dimension should be at least 1"),
         (lambda: cross_polytope(2, 0.0), "eta should be finite"),
         (lambda: smallest_support_radius(0, 1), "batch_size and dimension"),
