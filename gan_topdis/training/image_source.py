@@ -15,7 +15,7 @@ from torch import Tensor
 @dataclass(frozen=True)
 class ImageSource:
     """Attributes: how many images; channels; pixels a side; rows (m,) to float32 images (m, C, H, W) in
-    [0, 1] on the CPU."""
+    [0, 1], on the device of the tensor they come from, else on the CPU."""
 
     size: int
     channels: int
@@ -27,8 +27,8 @@ def image_source(images: Any) -> ImageSource:
     """A source of square images in [0, 1].
 
     Args:
-        images: (n, C, H, W) or (n, H, W), numpy or torch, uint8 or floating point in [0, 1]; an object with
-            `batch(indices)` and `__len__`; or a `torch.utils.data.Dataset` whose items are such an image, or
+        images: (n, C, H, W) or (n, H, W), uint8 or floating point in [0, 1], numpy or torch (on a GPU with room
+            for it batches need no transfer); an object with `batch(indices)` and `__len__`; or a `torch.utils.data.Dataset` whose items are such an image, or
             a tuple that starts with one.
 
     Raises:
@@ -40,7 +40,10 @@ def image_source(images: Any) -> ImageSource:
     elif hasattr(images, "shape") and hasattr(images, "dtype"):
         if images.ndim not in (3, 4):
             raise ValueError(f"images should have shape (n, C, H, W) or (n, H, W), got {tuple(images.shape)}")
-        read = lambda rows: _checked(torch.as_tensor(np.asarray(images[rows])))  # noqa: E731
+        if isinstance(images, Tensor):
+            read = lambda rows: _checked(images[torch.from_numpy(rows).to(images.device)])  # noqa: E731
+        else:
+            read = lambda rows: _checked(torch.as_tensor(np.asarray(images[rows])))  # noqa: E731
     elif hasattr(images, "__getitem__") and hasattr(images, "__len__"):
         read = lambda rows: _checked(torch.stack([_item(images[int(row)]) for row in rows]))  # noqa: E731
     else:
