@@ -1,6 +1,6 @@
 """What TopDis does for VAEs: objectives with and without it at equal steps, on sets with known factors.
 
-    python benchmarks/vae_study.py --outdir runs/vae_study                  # CPU: hours; --device cuda: minutes
+    python benchmarks/vae_study.py --outdir runs/vae_study                  # CPU: hours; cuda: minutes
     python benchmarks/vae_study.py --outdir runs/vae_study --share 1/8 &    # one of eight processes
     python benchmarks/vae_study.py --outdir runs/vae_study --write docs/vae_study.md
 

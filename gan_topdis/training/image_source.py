@@ -27,9 +27,9 @@ def image_source(images: Any) -> ImageSource:
     """A source of square images in [0, 1].
 
     Args:
-        images: (n, C, H, W) or (n, H, W), uint8 or floating point in [0, 1], numpy or torch (on a GPU with room
-            for it batches need no transfer); an object with `batch(indices)` and `__len__`; or a `torch.utils.data.Dataset` whose items are such an image, or
-            a tuple that starts with one.
+        images: (n, C, H, W) or (n, H, W), uint8 or floating point in [0, 1], numpy or torch (on a GPU with
+            room for it batches need no transfer); an object with `batch(indices)` and `__len__`; or a
+            `torch.utils.data.Dataset` whose items are such an image, or a tuple that starts with one.
 
     Raises:
         ValueError: no images, another shape or range, NaN.
