@@ -106,6 +106,9 @@ class CramerTask:
             self._train_critic(real, number)
         else:
             self._train_generator(real, number)
+        # batch norm and the mean of w saw this process' latents alone
+        self.compute.average_buffers(self.generator)
+        if not (number + 1) % cycle:
             decay = average_decay(self._batch, number // cycle * self._batch, self.settings.average_images)
             update_average(self.average, self.generator, decay)
         if not log_due:
@@ -179,8 +182,6 @@ class CramerTask:
         z = to_device(z, self.compute.device)
         with self._noise(number), self.compute.autocast():
             images: Tensor = self.generator(z)
-        # batch norm and the mean of w saw this process' latents alone
-        self.compute.average_buffers(self.generator)
         return images.float()
 
     def _noise(self, number: int) -> AbstractContextManager[None]:

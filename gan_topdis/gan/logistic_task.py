@@ -106,6 +106,8 @@ class LogisticTask:
         share = self._batch // self.compute.world_size
         generator_loss = self._train_generator(share, number)
         critic_loss, on_real = self._train_critic(share, number)
+        # the mean of w saw this process' latents alone
+        self.compute.average_buffers(self.generator)
         decay = average_decay(self._batch, number * self._batch, self.settings.average_images)
         update_average(self.average, self.generator, decay)
         if not log_due:
@@ -195,7 +197,6 @@ class LogisticTask:
         ):
             ws = mixed_latents(self.generator, *(to_device(t, device) for t in (z, other, cut))).float()
             images: Tensor = self.generator.synthesis(ws)
-        self.compute.average_buffers(self.generator)
         return images.float(), ws
 
     def _rng(self, purpose: int, number: int, part: int = 0) -> torch.Generator:
