@@ -43,7 +43,7 @@ def areas():
 
 
 def test_the_loss_makes_eta_a_radius(areas):
-    """At r = eta, as published, the loss wins: by .113 and .124 (n 10, 50) for seed 0, .143 and .174 for 1."""
+    """At r = eta, as published, the loss wins: by .113, .124 (n 10, 50) for seed 0, .143, .174 for 1."""
     gain = areas[20.0]["eta"].mean - areas[0.0]["eta"].mean
     assert (gain > 0.05).all(), gain
     assert areas[20.0]["eta"].mean[1] > 0.75
