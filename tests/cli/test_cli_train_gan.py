@@ -48,8 +48,7 @@ def test_names_are_those_of_the_library():
     assert tuple(PRECISIONS) == settings.PRECISIONS
 
 
-def test_published_network_and_directions_of_it(tmp_path, folder):
-    """Train with topology, find directions with topology."""
+def test_published_network(tmp_path, folder):
     out = tmp_path / "out"
     result = run(*PUBLISHED, *folder, "--outdir", out)
     assert result.exit_code == 0, result.output
@@ -62,6 +61,13 @@ def test_published_network_and_directions_of_it(tmp_path, folder):
         assert min(sheet.size) > 400
     network = load_generator(out / "generator.safetensors", device="cpu")
     assert (network.num_ws, network.z_dim, network.latent_space) == (1, 64, "z")
+
+
+@pytest.mark.slow
+def test_directions_of_a_published_network(tmp_path, folder):
+    """Train with topology, find directions with topology."""
+    out = tmp_path / "out"
+    assert run(*PUBLISHED, *folder, "--outdir", out).exit_code == 0
     found = run(
         *("discover", "--network", out / "generator.safetensors", "--device", "cpu", *TINY_SEARCH),
         *("--outdir", tmp_path / "directions"),
