@@ -1,6 +1,6 @@
 """The demo network: a small StyleGAN2 trained on pictures of `scenes`, bundled with the package.
 
-Trained by `benchmarks/train_demo_stylegan2.py`; its settings, seed and log are in `docs/demo_network/`.
+Trained as `configs/train_gan_demo.yaml` says; its settings, seed and log are in `docs/demo_network/`.
 """
 
 from __future__ import annotations
