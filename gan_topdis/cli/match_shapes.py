@@ -71,7 +71,7 @@ OUTPUTS = ("shapes.npz", "curve.csv", "figure.png", "animation.gif", "checkpoint
     "weight_h0",
     type=click.FloatRange(min=0),
     metavar="WEIGHT",
-    default_text="1, 0.3, 0.005 for ppm, w-ppm, pd",
+    default_text="1, 1, 0.05 for ppm, w-ppm, pd",
     help="Of the regularizer in dimension 0.",
 )
 @setting(
@@ -79,7 +79,7 @@ OUTPUTS = ("shapes.npz", "curve.csv", "figure.png", "animation.gif", "checkpoint
     "weight_h1",
     type=click.FloatRange(min=0),
     metavar="WEIGHT",
-    default_text="6000, 10, 0.05",
+    default_text="6000, 3, 0.05",
     help="Of the regularizer in dimension 1.",
 )
 @setting(

@@ -22,8 +22,9 @@ REGULARIZERS = ("none", "ppm", "w-ppm", "pd")
 DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = {
     "none": (0.0, 0.0),
     "ppm": (1.0, 6000.0),  # as published
-    "w-ppm": (0.3, 10.0),  # ours: the paper does not say
-    "pd": (0.005, 0.05),  # ours: the paper does not say
+    # the paper does not say; the best of a few tried on 96 points (docs/shape_matching.md)
+    "w-ppm": (1.0, 3.0),
+    "pd": (0.05, 0.05),
 }
 """Weights of dimensions 0 and 1 for clouds the size of a unit circle."""
 
