@@ -93,7 +93,8 @@ def chart(
     values = np.concatenate([line.y[np.isfinite(line.y)] for line in series]) if series else np.zeros(0)
     if not len(values):
         raise ValueError("a chart should have finite values, got none")
-    x_step, x_top = _axis(max(float(line.x.max()) for line in series))
+    x_top = max(float(line.x.max()) for line in series) or 1.0
+    x_step, _ = _axis(x_top)
     y_step, y_top = _axis(float(values.max()))
     width, height = (side * _FINE for side in size)
     left, bottom, top, right = 52 * _FINE, height - 40 * _FINE, 10 * _FINE, width - 14 * _FINE
@@ -106,7 +107,7 @@ def chart(
     for y in np.arange(0, y_top + y_step / 2, y_step):
         pen.line((*place(0, y), *place(x_top, y)), fill=_FAINT, width=_FINE)
         pen.text((left - 8 * _FINE, place(0, y)[1]), f"{y:.4g}", fill=_GREY, font=font, anchor="rm")
-    for x in np.arange(0, x_top + x_step / 2, x_step):
+    for x in np.arange(0, x_top * 1.001, x_step):
         anchor = "ra" if x > 0.97 * x_top else "ma"
         pen.text((place(x, 0)[0], bottom + 5 * _FINE), f"{x:.6g}", fill=_GREY, font=font, anchor=anchor)
     pen.text((left, bottom + 21 * _FINE), x_title, fill=_GREY, font=font, anchor="la")
