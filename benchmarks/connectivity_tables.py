@@ -45,7 +45,7 @@ def _pair_table(rows: Sequence[Row], pair: tuple[str, str], study: Mapping[str, 
         "| branches x dim | lambda | r = eta | matched | best | +- draws | +- seeds |",
         "|---|---|---|---|---|---|---|",
     ]
-    for branches, dim, weight in _settings(study):
+    for branches, dim, weight in _ascending(study):
         cells = []
         of_model = [
             r for r in means if (r["branches"], r["branch_dim"], r["weight"]) == (branches, dim, weight)
@@ -77,7 +77,7 @@ def _radius_table(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], study: 
         "|---|---|---|" + "---|" * len(study["sizes"]),
     ]
     for pair in pairs:
-        for setting in _settings(study):
+        for setting in _ascending(study):
             chosen = [
                 r
                 for r in rows
@@ -130,6 +130,11 @@ def _settings(study: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         for model in study["models"]
         for weight in model["weights"]
     ]
+
+
+def _ascending(study: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The same, many branches first and weights ascending, as tables are read."""
+    return sorted(_settings(study), key=lambda setting: (-int(setting[0]), float(setting[2])))
 
 
 def _by_size(rows: Sequence[Row], rule: str, column: str, sizes: Sequence[int]) -> np.ndarray:

@@ -76,7 +76,7 @@ def batch_size_plot(
     right.set_xscale("log")
     right.set_yticks(range(len(rooms)), list(rooms))
     right.set_ylim(len(rooms) - 0.5, -0.5)
-    right.set_xlabel(f"codes that lie eta apart, at least and at most (line: batch size {batch_size})")
+    right.set_xlabel(f"how many lie eta apart (line: batch size {batch_size})")
     return figure
 
 
@@ -113,7 +113,7 @@ def density_toy_plot(toy: DensityToy) -> Figure:
     areas.set_xticks(toy.sizes, list(map(str, toy.sizes)), minor=False)
     areas.minorticks_off()
     areas.set_xlabel("samples of a class behind its density")
-    areas.set_ylabel("area under the ROC curve, class against others")
+    areas.set_ylabel("area, class against others")
     areas.legend(fontsize=8, frameon=False)
     return figure
 
