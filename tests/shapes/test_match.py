@@ -23,17 +23,17 @@ def end_of(shape, loss: str, term: str, **options) -> dict[str, float]:
     return {name: float(result.curve.column(name)[-1]) for name in COLUMNS}
 
 
-@pytest.mark.parametrize(("name", "loss", "longer"), [("circle", "cramer", 1.5), ("two-circles", "mmd", 0.9)])
-def test_ppm_reg_brings_the_loops(name, loss, longer):
+@pytest.mark.parametrize(("name", "loss"), [("circle", "cramer"), ("two-circles", "mmd")])
+def test_ppm_reg_brings_the_loops(name, loss):
     """The published picture in small: fewer points, so fewer steps, and fewer tuples; seed 0.
 
-    The distance falls from 0.93 to 0.20 and from 0.37 to 0.21; the longest of three loops is about as long
-    without. docs/shape_matching.md has the picture at full size.
+    The distance is 0.46 rather than 0.86, and 0.29 rather than 0.52 (at most 0.72 of it for seeds 1 and 2).
+    docs/shape_matching.md has the picture at full size.
     """
-    small = {"subsamples": 700, "steps": 600, "keep_every": 600}
+    small = {"subsamples": 700, "steps": 400, "keep_every": 400}
     without, with_term = (end_of(reference_shape(name, 96), loss, term, **small) for term in ("none", "ppm"))
     assert with_term["w2_euclidean_h1"] < 0.75 * without["w2_euclidean_h1"]
-    assert with_term["longest_h1_1"] > longer * without["longest_h1_1"]
+    assert with_term["longest_h1_1"] > 1.1 * without["longest_h1_1"]
 
 
 @pytest.mark.slow
@@ -56,13 +56,13 @@ def test_published_picture(name, loss, seed):
 
 @pytest.mark.parametrize("loss", ["cramer", "cramer-all-pairs", "mmd"])
 def test_objective_goes_down(tmp_path, loss):
-    """200 steps; the paired loss is noisy, so means of a tenth of the run are compared."""
+    """200 steps; the paired loss is noisy, so means over 20 steps are compared."""
     match(
         reference_shape("circle", 40),
         loss=loss,
         regularizer="ppm",
         steps=200,
-        subsamples=300,
+        subsamples=100,
         keep_every=1,
         curve=False,
         learning_rate=0.01,
