@@ -70,10 +70,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
 
     original = task.VAETask.step
 
-    def stops(self, number):
+    def stops(self, number, *, log_due):
         if number == 5:
             raise KeyboardInterrupt
-        return original(self, number)
+        return original(self, number, log_due=log_due)
 
     with monkeypatch.context() as patched:
         patched.setattr(task.VAETask, "step", stops)
