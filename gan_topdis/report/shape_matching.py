@@ -117,8 +117,12 @@ def chart(
         if len(path) > 1:
             pen.line(path, fill=line.colour, width=round(1.5 * _FINE), joint="curve")
     named = [line for line in series if line.name]
+    # where the right half of the chart is emptier: above the lines or below them
+    late = np.concatenate([line.y[line.x > x_top / 2] for line in series])
+    low = bool(len(late)) and float(np.nanmean(late)) > y_top / 2
+    first = bottom - (10 + 18 * (len(named) - 1)) * _FINE if low else top + 10 * _FINE
     for row, line in enumerate(named):
-        y = top + (10 + 18 * row) * _FINE
+        y = first + 18 * row * _FINE
         end = right - 8 * _FINE
         pen.text((end, y), drawable(line.name), fill=line.colour, font=font, anchor="rm")
     return _titled(panel.resize(size, Image.Resampling.BOX), title)
