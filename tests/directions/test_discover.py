@@ -31,7 +31,7 @@ def test_finds_axes_of_scenes_quickly(scenes):
     found = discover(scenes, 6, points=48, steps=40, second_steps=20, evaluation_points=128)
     recovery = axis_recovery(found.vectors, scenes.known_factors.axes)
     assert recovery.mean() > 0.9, recovery
-    # .03 to .20 of random over six seeds and two orders of summing distances: a descent's last digits are chance
+    # .03 to .20 of random over six seeds and two orders of summing distances: last digits are chance
     assert found.scores[0] < found.meta["random_baseline"]["mean"] / 3
 
 

@@ -445,7 +445,7 @@ def test_wrong_arguments(generator):
 
 
 def test_architecture_stands_alone():
-    """third_party imports nothing of ours, and only the adapter, its two file formats and training import it."""
+    """third_party imports nothing of ours, only adapter, file formats and training import it."""
     root = Path(stylegan2.__file__).parents[2]
     for path in Path(stylegan2.__file__).parent.glob("*.py"):
         assert "import gan_topdis" not in path.read_text()
