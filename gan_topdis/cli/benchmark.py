@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gan_topdis.cli.continuation import continuation
 from gan_topdis.cli.errors import Interrupted, expected_errors, one_line, raised_on_purpose
 from gan_topdis.cli.names import Names
 from gan_topdis.cli.options import Seeds, resolved, run_options, setting
@@ -120,10 +121,8 @@ def _run(
         status = "complete"
     except KeyboardInterrupt:
         status = "interrupted"
-        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
         raise Interrupted(
-            f"{len(read_results(outdir))} searches are in {outdir}; continue with: "
-            f"{shlex.join(['gan-topdis', *kept, '--resume'])}"
+            f"{len(read_results(outdir))} searches are in {outdir}; continue with: {continuation(arguments)}"
         ) from None
     finally:
         with suppress(OSError):  # the error on its way out is the one to report

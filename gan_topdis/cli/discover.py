@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gan_topdis.cli.continuation import continuation
 from gan_topdis.cli.errors import Interrupted, expected_errors, one_line
 from gan_topdis.cli.options import (
     network_options,
@@ -132,17 +132,17 @@ def _run(
         record.ended("interrupted" if interrupted else "complete").save(outdir)
         finished = True
     except KeyboardInterrupt:
-        raise Interrupted(f"{_kept(outdir)}; continue with: {_continuation(arguments)}") from None
+        raise Interrupted(f"{_kept(outdir)}; continue with: {continuation(arguments)}") from None
     except OSError as error:
         raise click.ClickException(
-            f"{one_line(error)}; {_kept(outdir)}; continue with: {_continuation(arguments)}"
+            f"{one_line(error)}; {_kept(outdir)}; continue with: {continuation(arguments)}"
         ) from error
     finally:
         if not finished:
             _mark_failed(record, outdir)
     if interrupted:
         raise Interrupted(
-            f"{_count_kept(directions, config.count)} in {outdir}; continue with: {_continuation(arguments)}"
+            f"{_count_kept(directions, config.count)} in {outdir}; continue with: {continuation(arguments)}"
         )
 
 
@@ -304,8 +304,3 @@ def _kept(outdir: Path) -> str:
 
 def _count_kept(directions: Directions | None, count: int) -> str:
     return f"{0 if directions is None else len(directions)} of {count} directions are"
-
-
-def _continuation(arguments: tuple[str, ...]) -> str:
-    kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-    return shlex.join(["gan-topdis", *kept, "--resume"])

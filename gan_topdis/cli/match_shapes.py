@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gan_topdis.cli.errors import expected_errors
-from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.cli.options import continued_run_options, resolved, setting
 from gan_topdis.config import as_mapping, to_yaml
 from gan_topdis.config.match_shapes import LOSSES, REGULARIZERS, SHAPES, MatchShapesConfig
 from gan_topdis.config.ranges import DEVICES
@@ -138,8 +136,7 @@ OUTPUTS = ("shapes.npz", "curve.csv", "figure.png", "animation.gif", "checkpoint
     show_default=True,
     help="Compare full diagrams; needs the extra `shapes` (scipy).",
 )
-@run_options()
-@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@continued_run_options()
 @click.pass_context
 def match_shapes(
     context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
@@ -160,28 +157,16 @@ def match_shapes(
 def _run(
     config: MatchShapesConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
 ) -> None:
-    from gan_topdis.cli.errors import Interrupted
-    from gan_topdis.cli.progress import ProgressDisplay
-    from gan_topdis.directions.progress import Progress
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.cli.training_run import training_progress, training_run
     from gan_topdis.run.record import append_result
     from gan_topdis.shapes import match
 
     reference, scale = _reference(config)
-    earlier = open_run_directory(
-        outdir, "match-shapes", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
-    )
-    record = RunRecord(
-        verb="match-shapes",
-        config={**as_mapping(config), **scale},
-        network={},
-        command_line=["gan-topdis", *arguments],
-        sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
-        with ProgressDisplay() as display:
+    settings = {**as_mapping(config), **scale}
+    with training_run(
+        "match-shapes", outdir, OUTPUTS, settings, arguments, resume=resume, overwrite=overwrite
+    ):
+        with training_progress("matching") as on_progress:
             result = match(
                 reference,
                 loss=config.loss,
@@ -202,20 +187,10 @@ def _run(
                 outdir=outdir,
                 resume=resume,
                 checkpoint_every=config.checkpoint_every,
-                on_progress=lambda progress: display(Progress("matching", progress.done, progress.total)),
+                on_progress=on_progress,
             )
         _write(result, outdir, config)
         append_result(outdir, {"verb": "match-shapes", "step": config.steps, **_last(result)})
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-        raise Interrupted(
-            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
-        ) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
     click.echo(f"{config.reference}: {len(result.reference)} points, {config.steps} steps")
     for name, value in _last(result).items():
         click.echo(f"{name}: {value:.4g}")

@@ -182,6 +182,31 @@ def run_options() -> Decorator:
     )
 
 
+def training_options(kind: type, *, kept: str = "Checkpoints.", precisions: tuple[str, ...]) -> Decorator:
+    """Precision and device of a training, and how often it writes.
+
+    Args:
+        kind: config dataclass with these fields.
+        kept: help of `--checkpoint-every`.
+        precisions: to choose from.
+    """
+    steps = click.IntRange(min=1)
+    return _all(
+        setting(kind, "precision", type=click.Choice(precisions), help="float32, or networks in bfloat16."),
+        setting(kind, "device", metavar="|".join(DEVICES), help="Where to compute."),
+        setting(kind, "log_every", type=steps, metavar="STEPS", help="Lines of log.csv."),
+        setting(kind, "checkpoint_every", type=steps, metavar="STEPS", help=kept),
+    )
+
+
+def continued_run_options() -> Decorator:
+    """Those of `run_options`, and whether the run is continued."""
+    return _all(
+        run_options(),
+        click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result."),
+    )
+
+
 def resolved(kind: type[Config], context: click.Context) -> Config:
     """The settings of a command: defaults, then the settings file, then options given.
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gan_topdis.cli.errors import expected_errors
-from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.cli.options import continued_run_options, resolved, setting, training_options
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.ranges import DEVICES
 from gan_topdis.config.train_connectivity import (
     BLOCK_INITS,
     OVER_BRANCHES,
@@ -110,29 +106,8 @@ _AT_ONCE = 256
     help="Of Adam.",
 )
 @setting(TrainConnectivityConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches.")
-@setting(
-    TrainConnectivityConfig,
-    "precision",
-    type=click.Choice(PRECISIONS),
-    help="float32, or networks in bfloat16.",
-)
-@setting(TrainConnectivityConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
-@setting(
-    TrainConnectivityConfig,
-    "log_every",
-    type=click.IntRange(min=1),
-    metavar="STEPS",
-    help="Lines of log.csv.",
-)
-@setting(
-    TrainConnectivityConfig,
-    "checkpoint_every",
-    type=click.IntRange(min=1),
-    metavar="STEPS",
-    help="Checkpoints.",
-)
-@run_options()
-@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@training_options(TrainConnectivityConfig, precisions=PRECISIONS)
+@continued_run_options()
 @click.pass_context
 def train_connectivity(
     context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
@@ -158,52 +133,30 @@ def _run(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    from gan_topdis.cli.errors import Interrupted
     from gan_topdis.cli.image_sets import open_images
-    from gan_topdis.cli.progress import ProgressDisplay
-    from gan_topdis.directions.progress import Progress
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.cli.training_run import LastLog, is_first_process, training_progress, training_run
     from gan_topdis.run.record import append_result
 
     data = open_images(config.data, resolution=config.resolution, grey=config.grey)
-    if int(os.environ.get("RANK", "0")):  # of the processes of torchrun the first one writes and talks
+    if not is_first_process():
         _fit(config, data, outdir, resume, lambda _: None)
         return
-    earlier = open_run_directory(
-        outdir, "train-connectivity", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
-    )
-    record = RunRecord(
-        verb="train-connectivity",
-        config=as_mapping(config),
-        network={},
-        command_line=["gan-topdis", *arguments],
-        sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
-    status, last = "failed", dict[str, float]()
-    try:
-        with ProgressDisplay() as display:
-
-            def on_progress(progress: TrainingProgress) -> None:
-                last.update(progress.logs)
-                display(Progress("training", progress.done, progress.total))
-
+    last = LastLog()
+    with training_run(
+        "train-connectivity",
+        outdir,
+        OUTPUTS,
+        as_mapping(config),
+        arguments,
+        resume=resume,
+        overwrite=overwrite,
+    ):
+        with training_progress("training", last) as on_progress:
             model = _fit(config, data, outdir, resume, on_progress)
         _write(model, data, outdir, config)
-        append_result(outdir, {"verb": "train-connectivity", "step": config.steps, **last})
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-        raise Interrupted(
-            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
-        ) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
+        append_result(outdir, {"verb": "train-connectivity", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
-    click.echo(f"last step: {shown}" if shown else "nothing was left to do")
+    click.echo(last)
     for name in (MODEL_FILE, "reconstructions.png", "codes.npz"):
         click.echo(outdir / name)
     click.echo(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gan_topdis.cli.errors import expected_errors
-from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.cli.options import continued_run_options, resolved, setting, training_options
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.ranges import DEVICES
 from gan_topdis.config.train_gan import FRESH, NETWORKS, OBJECTIVES, PACKAGED, PRECISIONS, TrainGANConfig
 from gan_topdis.config.train_vae import MADE
 
@@ -196,14 +192,8 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @setting(TrainGANConfig, "width", type=_COUNT, metavar="MAPS", help="Of stylegan2, at every resolution.")
 @setting(TrainGANConfig, "mapping_layers", type=_COUNT, metavar="LAYERS", help="Of stylegan2.")
 @setting(TrainGANConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches, noise.")
-@setting(TrainGANConfig, "precision", type=click.Choice(PRECISIONS), help="float32, or networks in bfloat16.")
-@setting(TrainGANConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
-@setting(TrainGANConfig, "log_every", type=_COUNT, metavar="STEPS", help="Lines of log.csv.")
-@setting(
-    TrainGANConfig, "checkpoint_every", type=_COUNT, metavar="STEPS", help="Checkpoints and samples.png."
-)
-@run_options()
-@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@training_options(TrainGANConfig, precisions=PRECISIONS, kept="Checkpoints and samples.png.")
+@continued_run_options()
 @click.pass_context
 def train_gan(
     context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
@@ -224,51 +214,23 @@ def train_gan(
 def _run(
     config: TrainGANConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
 ) -> None:
-    from gan_topdis.cli.errors import Interrupted
-    from gan_topdis.cli.progress import ProgressDisplay
-    from gan_topdis.directions.progress import Progress
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.cli.training_run import LastLog, is_first_process, training_progress, training_run
     from gan_topdis.run.record import append_result
 
     data, described = _data(config)
-    if int(os.environ.get("RANK", "0")):  # of the processes of torchrun the first one writes and talks
+    if not is_first_process():
         _fit(config, data, outdir, resume, lambda _: None)
         return
-    earlier = open_run_directory(
-        outdir, "train-gan", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
-    )
-    record = RunRecord(
-        verb="train-gan",
-        config=as_mapping(config),
-        network={},
-        command_line=["gan-topdis", *arguments],
-        sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
-    status, last = "failed", dict[str, float]()
-    try:
-        with ProgressDisplay() as display:
-
-            def on_progress(progress: TrainingProgress) -> None:
-                last.update(progress.logs)
-                display(Progress("training", progress.done, progress.total))
-
+    last = LastLog()
+    with training_run(
+        "train-gan", outdir, OUTPUTS, as_mapping(config), arguments, resume=resume, overwrite=overwrite
+    ):
+        with training_progress("training", last) as on_progress:
             gan = _fit(config, data, outdir, resume, on_progress)
         _sheet(gan, config, outdir, config.steps)
-        append_result(outdir, {"verb": "train-gan", "step": config.steps, **_finite(last)})
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-        raise Interrupted(
-            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
-        ) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in _finite(last).items())
+        append_result(outdir, {"verb": "train-gan", "step": config.steps, **last.numbers})
     click.echo(f"{described}, {config.steps} steps")
-    click.echo(f"last step: {shown}" if shown else "nothing was left to do")
+    click.echo(last)
     for name in ("generator.safetensors", "gan.safetensors", "samples.png"):
         click.echo(outdir / name)
     network = outdir / "generator.safetensors"
@@ -353,7 +315,3 @@ def _sheet(gan: CramerGAN, config: TrainGANConfig, outdir: Path, done: int) -> N
         largest=128,
     )
     write_atomically(outdir / "samples.png", sheet.save)
-
-
-def _finite(logs: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in logs.items() if value == value}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gan_topdis.cli.errors import expected_errors
-from gan_topdis.cli.options import resolved, run_options, setting
+from gan_topdis.cli.options import continued_run_options, resolved, setting, training_options
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.ranges import DEVICES
 from gan_topdis.config.train_vae import ARCHITECTURES, MADE, OBJECTIVES, PRECISIONS, TrainVAEConfig
 
 if TYPE_CHECKING:  # importing them would import torch
@@ -111,12 +107,8 @@ _AT_ONCE = 256
 @setting(TrainVAEConfig, "latent", type=click.IntRange(min=1), metavar="DIMENSIONS", help="Of the codes.")
 @setting(TrainVAEConfig, "architecture", type=click.Choice(ARCHITECTURES), help="Small or large stack.")
 @setting(TrainVAEConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches, noise.")
-@setting(TrainVAEConfig, "precision", type=click.Choice(PRECISIONS), help="float32, or networks in bfloat16.")
-@setting(TrainVAEConfig, "device", metavar="|".join(DEVICES), help="Where to compute.")
-@setting(TrainVAEConfig, "log_every", type=click.IntRange(min=1), metavar="STEPS", help="Lines of log.csv.")
-@setting(TrainVAEConfig, "checkpoint_every", type=click.IntRange(min=1), metavar="STEPS", help="Checkpoints.")
-@run_options()
-@click.option("--resume", is_flag=True, help="Continue the run in --outdir, to the very same result.")
+@training_options(TrainVAEConfig, precisions=PRECISIONS)
+@continued_run_options()
 @click.pass_context
 def train_vae(
     context: click.Context, outdir: str, overwrite: bool, resume: bool, dry_run: bool, **_: Any
@@ -138,51 +130,23 @@ def _run(
     config: TrainVAEConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
 ) -> None:
     from gan_topdis.cli.data_set import open_data_set
-    from gan_topdis.cli.errors import Interrupted
-    from gan_topdis.cli.progress import ProgressDisplay
-    from gan_topdis.directions.progress import Progress
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.cli.training_run import LastLog, is_first_process, training_progress, training_run
     from gan_topdis.run.record import append_result
 
     data = open_data_set(config.data, resolution=config.resolution, every=config.strides, grey=config.grey)
-    if int(os.environ.get("RANK", "0")):  # of the processes of torchrun the first one writes and talks
+    if not is_first_process():
         _fit(config, data, outdir, resume, lambda _: None)
         return
-    earlier = open_run_directory(
-        outdir, "train-vae", OUTPUTS, can_resume=True, resume=resume, overwrite=overwrite
-    )
-    record = RunRecord(
-        verb="train-vae",
-        config=as_mapping(config),
-        network={},
-        command_line=["gan-topdis", *arguments],
-        sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
-    status, last = "failed", dict[str, float]()
-    try:
-        with ProgressDisplay() as display:
-
-            def on_progress(progress: TrainingProgress) -> None:
-                last.update(progress.logs)
-                display(Progress("training", progress.done, progress.total))
-
+    last = LastLog()
+    with training_run(
+        "train-vae", outdir, OUTPUTS, as_mapping(config), arguments, resume=resume, overwrite=overwrite
+    ):
+        with training_progress("training", last) as on_progress:
             vae = _fit(config, data, outdir, resume, on_progress)
         _write(vae, data, outdir, config)
-        append_result(outdir, {"verb": "train-vae", "step": config.steps, **_finite(last)})
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        kept = [argument for argument in arguments if argument not in ("--overwrite", "--resume")]
-        raise Interrupted(
-            f"a checkpoint is in {outdir}; continue with: {shlex.join(['gan-topdis', *kept, '--resume'])}"
-        ) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
-    shown = ", ".join(f"{name} {value:.4g}" for name, value in _finite(last).items())
+        append_result(outdir, {"verb": "train-vae", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
-    click.echo(f"last step: {shown}" if shown else "nothing was left to do")
+    click.echo(last)
     for name in ("vae.safetensors", "traversals.png", "reconstructions.png", "codes.npz"):
         click.echo(outdir / name)
     if data.factors.shape[1]:
@@ -266,7 +230,3 @@ def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig)
         title=f"Reconstructions of {config.objective}, {data.name}",
     )
     write_atomically(outdir / "reconstructions.png", sheet.save)
-
-
-def _finite(logs: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in logs.items() if value == value}
