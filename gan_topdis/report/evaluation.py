@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 
+from gan_topdis.report.page import render_page
 from gan_topdis.report.printable import printable
 from gan_topdis.report.text_table import number
 
@@ -171,11 +170,8 @@ def render_evaluation(evaluation: Evaluation, *, settings: Mapping[str, Any]) ->
         for scores in (evaluation.directions, *evaluation.baselines, evaluation.noise)
     ]
     generator = evaluation.meta.get("generator", {})
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(
-        files("gan_topdis.report").joinpath("evaluation.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return render_page(
+        "evaluation.html",
         network=printable(str(generator.get("name", "unknown network")), 120),
         sentences=evaluation_summary(evaluation),
         sizes=sample_sizes(evaluation),

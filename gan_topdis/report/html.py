@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 
+from gan_topdis.report.page import render_page
 from gan_topdis.report.picture import require_pixels
 from gan_topdis.report.printable import printable
 from gan_topdis.report.strengths import strength_label
@@ -76,11 +75,8 @@ def render_report(
                 ],
             }
         )
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(
-        files("gan_topdis.report").joinpath("report.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return render_page(
+        "report.html",
         network=printable(str(generator.get("name", "unknown network")), 120),
         facts=_facts(directions, generator),
         sentences=summary(directions),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from gan_topdis.metrics import DCI, Metrics, Score
+from gan_topdis.report.page import render_page
 from gan_topdis.report.printable import printable
 
 TITLES = {
@@ -85,18 +84,21 @@ def render_metrics(metrics: Metrics, factor_names: Sequence[str], *, settings: M
             matrices.append(
                 {
                     "title": f"{TITLES[name]}: {meaning}",
-                    "rows": factors if by_factor else codes,
+                    "corner": "",
                     "columns": codes if by_factor else factors,
-                    "cells": _shaded(np.asarray(matrix, dtype=np.float64)),
+                    "rows": list(
+                        zip(
+                            factors if by_factor else codes,
+                            _shaded(np.asarray(matrix, dtype=np.float64)),
+                            strict=True,
+                        )
+                    ),
                 }
             )
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(
-        files("gan_topdis.report").joinpath("metrics.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return render_page(
+        "metrics.html",
         text=metrics_text(metrics, [printable(name, 40) for name in factor_names]),
-        matrices=matrices,
+        tables=matrices,
         settings=[(key, printable(str(value), 300)) for key, value in settings.items()],
     )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
+from gan_topdis.report.page import render_page
 from gan_topdis.report.printable import printable
 
 if TYPE_CHECKING:  # the report needs no torch
@@ -66,6 +64,7 @@ def render_one_class(areas: Mapping[str, RuleAreas], *, title: str, settings: Ma
     tables = [
         {
             "title": _heading(rule, found),
+            "corner": "class",
             "meaning": EXPLAINED.get(rule, ""),
             "columns": [f"n = {n}" for n in found.sizes],
             "rows": [
@@ -75,11 +74,8 @@ def render_one_class(areas: Mapping[str, RuleAreas], *, title: str, settings: Ma
         }
         for rule, found in areas.items()
     ]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(
-        files("gan_topdis.report").joinpath("one_class.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return render_page(
+        "one_class.html",
         title=printable(title, 200),
         tables=tables,
         settings=[(key, printable(str(value), 300)) for key, value in settings.items()],
