@@ -27,7 +27,7 @@ from torch.nn import functional
 from vae_study_tables import study_tables
 
 from gan_topdis import data, metrics, vae
-from gan_topdis.report import RowLabel, contact_sheet, strength_label, to_pixels
+from gan_topdis.report import code_sheet, reconstruction_sheet
 from gan_topdis.vae.latent_traversal import encoded_means, latent_traversal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,23 +152,12 @@ def draw(trained: vae.VAE, images: DataSet, means: torch.Tensor, folder: Path) -
     rows = torch.from_numpy(np.random.default_rng(1).permutation(len(images.images))[:8])
     shown = images.images[rows.to(images.images.device)].float() / 255
     spread = means.std(dim=0)
-    order = spread.argsort(descending=True).tolist()
     strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
-    pictures = latent_traversal(trained, shown[:1], spread, strengths)[order]
-    contact_sheet(
-        np.stack([to_pixels(2 * row - 1) for row in pictures]),
-        [RowLabel(f"code {j}", (f"sd {spread[j]:.2f}",)) for j in order],
-        [strength_label(strength) for strength in strengths],
-        title=folder.name,
-    ).save(folder / "traversals.png")
+    pictures = latent_traversal(trained, shown[:1], spread, strengths)
+    code_sheet(pictures, spread, strengths, title=folder.name).save(folder / "traversals.png")
     with torch.no_grad():
         again = trained.decode(trained.encode(shown))
-    contact_sheet(
-        np.stack([to_pixels(2 * part - 1) for part in (shown, again)]),
-        [RowLabel("images"), RowLabel("reconstructions")],
-        [""] * len(shown),
-        title=folder.name,
-    ).save(folder / "reconstructions.png")
+    reconstruction_sheet(shown, again, title=folder.name).save(folder / "reconstructions.png")
 
 
 def results(outdir: Path) -> Iterator[dict[str, Any]]:

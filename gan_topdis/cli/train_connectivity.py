@@ -203,7 +203,7 @@ def _write(
     import numpy as np
     import torch
 
-    from gan_topdis.report import RowLabel, contact_sheet, to_pixels
+    from gan_topdis.report import reconstruction_sheet
     from gan_topdis.run import write_atomically
 
     rng = np.random.default_rng(config.seed)
@@ -222,10 +222,9 @@ def _write(
     shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
     with torch.no_grad():
         again = model(shown).clamp(0, 1)
-    sheet = contact_sheet(
-        np.stack([to_pixels(2 * images - 1) for images in (shown, again)]),
-        [RowLabel("images"), RowLabel("reconstructions")],
-        [""] * len(shown),
+    sheet = reconstruction_sheet(
+        shown,
+        again,
         title=f"Reconstructions, {data.name}",
         subtitle=f"{config.branches} branches of {config.branch_dim}, connectivity weight {config.weight:g}, "
         f"eta {config.eta:g}, {config.steps} steps",

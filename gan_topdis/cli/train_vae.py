@@ -191,7 +191,7 @@ def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig)
     import numpy as np
     import torch
 
-    from gan_topdis.report import RowLabel, contact_sheet, strength_label, to_pixels
+    from gan_topdis.report import code_sheet, reconstruction_sheet
     from gan_topdis.run import write_atomically
     from gan_topdis.vae.latent_traversal import encoded_means, latent_traversal
 
@@ -211,22 +211,10 @@ def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig)
     shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
     spread = means.std(dim=0)
     strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
-    order = spread.argsort(descending=True).tolist()
-    pictures = latent_traversal(vae, shown[:1], spread, strengths)[order]
-    sheet = contact_sheet(
-        np.stack([to_pixels(2 * row - 1) for row in pictures]),
-        [RowLabel(f"code {j}", (f"sd {spread[j]:.2f}",)) for j in order],
-        [strength_label(strength) for strength in strengths],
-        title=f"Codes of {config.objective}, {data.name}",
-        subtitle="each coordinate by itself, in standard deviations of its mean; most used first",
-    )
+    pictures = latent_traversal(vae, shown[:1], spread, strengths)
+    sheet = code_sheet(pictures, spread, strengths, title=f"Codes of {config.objective}, {data.name}")
     write_atomically(outdir / "traversals.png", sheet.save)
     with torch.no_grad():
         again = vae.decode(vae.encode(shown))
-    sheet = contact_sheet(
-        np.stack([to_pixels(2 * images - 1) for images in (shown, again)]),
-        [RowLabel("images"), RowLabel("reconstructions")],
-        [""] * len(shown),
-        title=f"Reconstructions of {config.objective}, {data.name}",
-    )
+    sheet = reconstruction_sheet(shown, again, title=f"Reconstructions of {config.objective}, {data.name}")
     write_atomically(outdir / "reconstructions.png", sheet.save)

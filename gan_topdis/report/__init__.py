@@ -1,6 +1,7 @@
 """Results as pictures and pages: arrays in, PNG, GIF and HTML out; needs no network and no torch."""
 
 from gan_topdis.report.animation import save_animation
+from gan_topdis.report.autoencoder_sheets import code_sheet, reconstruction_sheet
 from gan_topdis.report.direction_sheet import direction_label, direction_sheet
 from gan_topdis.report.evaluation import evaluation_summary, evaluation_table, render_evaluation
 from gan_topdis.report.grid import RowLabel, contact_sheet
@@ -16,6 +17,7 @@ from gan_topdis.report.text_table import text_table
 
 __all__ = [
     "RowLabel",
+    "code_sheet",
     "contact_sheet",
     "direction_label",
     "direction_sheet",
@@ -28,6 +30,7 @@ __all__ = [
     "one_class_csv",
     "one_class_text",
     "printable",
+    "reconstruction_sheet",
     "render_evaluation",
     "render_metrics",
     "render_one_class",
