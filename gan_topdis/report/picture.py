@@ -21,7 +21,7 @@ def to_pixels(images: Any) -> np.ndarray:
     """8-bit pixels of generator output: clamp(127.5 x + 128, 0, 255), fractions cut off.
 
     Args:
-        images: array or CPU tensor (..., C, H, W), about [-1, 1]; values outside are clamped.
+        images: array, or tensor on any device, (..., C, H, W), about [-1, 1]; values outside are clamped.
 
     Returns:
         uint8 (..., H, W, C).
@@ -29,6 +29,8 @@ def to_pixels(images: Any) -> np.ndarray:
     Raises:
         ValueError: C is not 1, 3 or 4, or a value is NaN.
     """
+    if hasattr(images, "detach"):  # numpy reads no tensor that is on a GPU or has a graph
+        images = images.detach().cpu()
     values = np.asarray(images, dtype=np.float32)
     if values.ndim < 3:
         raise ValueError(f"images should have shape (..., C, H, W), got {values.shape}")

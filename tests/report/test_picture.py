@@ -74,3 +74,11 @@ def test_large_pictures_are_averaged():
 def test_thumbnails_of_small_pictures_are_the_pictures():
     pixels = np.zeros((2, 8, 8, 3), dtype=np.uint8)
     assert thumbnails(pixels, 8) is pixels
+
+
+def test_a_tensor_with_a_graph_is_pixels_too():
+    """As on a GPU, numpy refuses such a tensor by itself."""
+    images = torch.zeros(1, 2, 2).requires_grad_()
+    with pytest.raises(RuntimeError):
+        np.asarray(images)
+    assert (to_pixels(images) == 128).all()
