@@ -54,6 +54,8 @@ PPM_WEIGHTS, SUBSAMPLES = (1.0, 90.0), 1024
 SAMPLE_SEED = 1_000
 SHEET = (8, 16)
 """Rows and columns of samples.png."""
+NUMBERS = ("batch_size", "draws", "epochs", "label_only_epochs", "held_out", "feature_steps", "images")
+"""Of the protocol, as options."""
 UNTRAINED, PIXELS, LABELS_ONLY, TRAIN_IMAGES = "untrained", "pixels", "labels_only", "train_images"
 
 
@@ -78,6 +80,8 @@ def train_and_evaluate(study: Study, ppm: bool, seed: int, milestones: Sequence[
                 ppm_bandwidth=study.data.ppm_bandwidth,
                 ppm_subsamples=SUBSAMPLES,
                 steps=steps,
+                batch_size=study.protocol.batch_size,
+                precision=study.protocol.precision,
                 seed=seed,
                 device=study.device,
                 outdir=folder,
@@ -227,7 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--write", type=Path, default=ROOT / "docs" / "semi_supervised.md", help="file for the tables")
     add("--data-dir", type=Path, help="folder with the files of the data sets")
     add("--labels", type=int, nargs="+", default=list(default.labels))
-    for name in ("draws", "epochs", "label_only_epochs", "held_out", "feature_steps", "images"):
+    add("--precision", choices=("32", "mixed"), default=default.precision)
+    for name in NUMBERS:
         add(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name))
     given = parser.parse_args(arguments)
     if given.summarise:
@@ -238,8 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines = [line for folder in folders for line in read_results(folder)]
         write_between_marks(given.write, study_tables(lines), mark="gan study")
         return
-    names = ("draws", "epochs", "label_only_epochs", "held_out", "feature_steps", "images")
-    protocol = Protocol(tuple(given.labels), *(getattr(given, name) for name in names))
+    numbers = {name: getattr(given, name) for name in NUMBERS}
+    protocol = Protocol(labels=tuple(given.labels), precision=given.precision, **numbers)
     for name in given.dataset:
         with locked(given.outdir / name):
             data = study_data(name, given.data_dir, kept=given.outdir / name / "data.npz")

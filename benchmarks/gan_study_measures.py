@@ -40,6 +40,7 @@ class Protocol:
         held_out: training rows that choose settings.
         feature_steps: of the classifier whose features quality is measured on.
         images: generated and real ones of a quality measure, at most.
+        batch_size, precision: of the training of GANs, 192 and 32 as published.
     """
 
     labels: tuple[int, ...] = (200, 400)
@@ -49,6 +50,8 @@ class Protocol:
     held_out: int = 1_000
     feature_steps: int = 3_000
     images: int = 10_000
+    batch_size: int = 192
+    precision: str = "32"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def _setting(lines: Sequence[Line]) -> str:
     protocols = {tuple(map(str, line["protocol"].items())) for line in lines}
     first, protocol = lines[0], lines[0]["protocol"]
     text = (
-        f"{first['train_images']} training and {first['test_images']} test images; {protocol['draws']} label "
+        f"{first['train_images']} training and {first['test_images']} test images; GANs on batches of "
+        f"{protocol['batch_size']} at precision {protocol['precision']}; {protocol['draws']} label "
         f"draws, {protocol['epochs']} epochs of the probe, {protocol['label_only_epochs']} of labels only, "
         f"{protocol['held_out']} held-out rows. Device: {devices}. Commit: {commits}."
     )

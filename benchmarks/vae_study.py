@@ -89,6 +89,7 @@ def run(model: Model, images: DataSet, study: Mapping[str, Any], folder: Path, d
     trained = vae.fit(
         images.images,
         objective=model.objective,
+        objective_options=study["objective-options"].get(model.objective),
         topdis_weight=study["topdis-weight"] if choice["topdis"] else 0.0,
         orthogonalise=choice["orthogonalise"],
         steps=study["steps"],
@@ -96,6 +97,7 @@ def run(model: Model, images: DataSet, study: Mapping[str, Any], folder: Path, d
         learning_rate=study["learning-rate"],
         latent=study["latent"],
         architecture=study["architecture"],
+        precision=study["precision"],
         seed=model.seed,
         device=device,
         outdir=folder,

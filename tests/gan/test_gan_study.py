@@ -57,6 +57,7 @@ def files(tmp_path):
 def line(arm, seed, steps, mlp, frechet=1.0, dataset="toy"):
     probe = {"mean": mlp / 100, "spread": 0.01, "unselected": [mlp / 100 - 0.02, mlp / 100 - 0.01]}
     protocol = {"draws": 2, "epochs": 3, "label_only_epochs": 4, "held_out": 5}
+    protocol |= {"batch_size": 6, "precision": "32"}
     shares = {"precision": 0.5, "recall": 0.25, "mmd_unbiased": 0.002, "samples": [9, 9]}
     return {
         "dataset": dataset,
