@@ -91,6 +91,7 @@ def run(model: Model, images: DataSet, study: Mapping[str, Any], folder: Path, d
         objective=model.objective,
         objective_options=study["objective-options"].get(model.objective),
         topdis_weight=study["topdis-weight"] if choice["topdis"] else 0.0,
+        topdis_start=study["topdis-start"],
         orthogonalise=choice["orthogonalise"],
         steps=study["steps"],
         batch_size=study["batch-size"],
