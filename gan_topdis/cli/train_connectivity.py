@@ -106,7 +106,7 @@ _AT_ONCE = 256
     help="Of Adam.",
 )
 @setting(TrainConnectivityConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches.")
-@training_options(TrainConnectivityConfig, precisions=PRECISIONS)
+@training_options(TrainConnectivityConfig, precisions=PRECISIONS, kept="Checkpoints and reconstructions.png.")
 @continued_run_options()
 @click.pass_context
 def train_connectivity(
@@ -153,7 +153,8 @@ def _run(
     ):
         with training_progress("training", last) as on_progress:
             model = _fit(config, data, outdir, resume, on_progress)
-        _write(model, data, outdir, config)
+        _write_codes(model, data, outdir, config)
+        _draw(model, data, outdir, config, config.steps)
         append_result(outdir, {"verb": "train-connectivity", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
     click.echo(last)
@@ -193,17 +194,15 @@ def _fit(
         log_every=config.log_every,
         checkpoint_every=config.checkpoint_every,
         on_progress=on_progress,
+        on_checkpoint=lambda done, model: _draw(model, data, outdir, config, done),
     )
 
 
-def _write(
+def _write_codes(
     model: ConnectivityAutoencoder, data: LabelledImages, outdir: Path, config: TrainConnectivityConfig
 ) -> None:
-    """Codes, and a sheet of reconstructions."""
     import numpy as np
-    import torch
 
-    from gan_topdis.report import reconstruction_sheet
     from gan_topdis.run import write_atomically
 
     rng = np.random.default_rng(config.seed)
@@ -218,6 +217,23 @@ def _write(
     if data.factors.shape[1]:
         content |= {"factors": data.factors[rows], "factor_names": np.array(data.factor_names)}
     write_atomically(outdir / "codes.npz", lambda path: np.savez_compressed(path, **content))
+
+
+def _draw(
+    model: ConnectivityAutoencoder,
+    data: LabelledImages,
+    outdir: Path,
+    config: TrainConnectivityConfig,
+    done: int,
+) -> None:
+    """reconstructions.png: of the same images every time."""
+    import numpy as np
+    import torch
+
+    from gan_topdis.report import reconstruction_sheet
+    from gan_topdis.run import write_atomically
+
+    rng = np.random.default_rng(config.seed)
     device = next(model.parameters()).device
     shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
     with torch.no_grad():
@@ -227,7 +243,7 @@ def _write(
         again,
         title=f"Reconstructions, {data.name}",
         subtitle=f"{config.branches} branches of {config.branch_dim}, connectivity weight {config.weight:g}, "
-        f"eta {config.eta:g}, {config.steps} steps",
+        f"eta {config.eta:g}, {done} steps",
     )
     write_atomically(outdir / "reconstructions.png", sheet.save)
 

@@ -14,6 +14,9 @@ from gan_topdis.config import as_mapping, to_yaml
 from gan_topdis.config.train_vae import ARCHITECTURES, MADE, OBJECTIVES, PRECISIONS, TrainVAEConfig
 
 if TYPE_CHECKING:  # importing them would import torch
+    import numpy as np
+    from torch import Tensor
+
     from gan_topdis.data import LabelledImages
     from gan_topdis.training import TrainingProgress
     from gan_topdis.vae import VAE
@@ -29,6 +32,8 @@ OUTPUTS = (
 PICTURES = 8
 MOST_CODES = 50_000
 """Images that are encoded for `codes.npz`: all of them, or so many at random."""
+_MEASURED = 2_048
+"""Images at random that the spread of codes in `traversals.png` is measured on."""
 _AT_ONCE = 256
 
 
@@ -107,7 +112,7 @@ _AT_ONCE = 256
 @setting(TrainVAEConfig, "latent", type=click.IntRange(min=1), metavar="DIMENSIONS", help="Of the codes.")
 @setting(TrainVAEConfig, "architecture", type=click.Choice(ARCHITECTURES), help="Small or large stack.")
 @setting(TrainVAEConfig, "seed", type=click.IntRange(min=0), metavar="INT", help="Weights, batches, noise.")
-@training_options(TrainVAEConfig, precisions=PRECISIONS)
+@training_options(TrainVAEConfig, precisions=PRECISIONS, kept="Checkpoints and pictures.")
 @continued_run_options()
 @click.pass_context
 def train_vae(
@@ -143,7 +148,8 @@ def _run(
     ):
         with training_progress("training", last) as on_progress:
             vae = _fit(config, data, outdir, resume, on_progress)
-        _write(vae, data, outdir, config)
+        _write_codes(vae, data, outdir, config)
+        _draw(vae, data, outdir, config, config.steps)
         append_result(outdir, {"verb": "train-vae", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
     click.echo(last)
@@ -183,38 +189,49 @@ def _fit(
         log_every=config.log_every,
         checkpoint_every=config.checkpoint_every,
         on_progress=on_progress,
+        on_checkpoint=lambda done, vae: _draw(vae, data, outdir, config, done),
     )
 
 
-def _write(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig) -> None:
-    """Sheets and codes."""
+def _means(vae: VAE, data: LabelledImages, rows: np.ndarray) -> Tensor:
+    """Codes (n, d) of some images, on the CPU."""
+    from gan_topdis.vae.latent_traversal import encoded_means
+
+    firsts = range(0, len(rows), _AT_ONCE)
+    return encoded_means(vae, [data.batch(rows[first : first + _AT_ONCE]) for first in firsts])
+
+
+def _write_codes(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig) -> None:
+    import numpy as np
+
+    from gan_topdis.run import write_atomically
+
+    rng = np.random.default_rng(config.seed)
+    rows = np.sort(rng.choice(len(data), min(MOST_CODES, len(data)), replace=False))
+    content: dict[str, Any] = {"codes": _means(vae, data, rows).numpy()}
+    if data.factors.shape[1]:
+        content |= {"factors": data.factors[rows], "factor_names": np.array(data.factor_names)}
+    write_atomically(outdir / "codes.npz", lambda path: np.savez_compressed(path, **content))
+
+
+def _draw(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig, done: int) -> None:
+    """traversals.png and reconstructions.png: of the same images every time."""
     import numpy as np
     import torch
 
     from gan_topdis.report import code_sheet, reconstruction_sheet
     from gan_topdis.run import write_atomically
-    from gan_topdis.vae.latent_traversal import encoded_means, latent_traversal
+    from gan_topdis.vae.latent_traversal import latent_traversal
 
-    rng = np.random.default_rng(config.seed)
-    rows = np.sort(rng.choice(len(data), min(MOST_CODES, len(data)), replace=False))
-    if len(rows) == len(data):
-        rows = np.arange(len(data))
-    means = encoded_means(
-        vae, [data.batch(rows[first : first + _AT_ONCE]) for first in range(0, len(rows), _AT_ONCE)]
-    )
-    content: dict[str, Any] = {"codes": means.numpy()}
-    if data.factors.shape[1]:
-        content |= {"factors": data.factors[rows], "factor_names": np.array(data.factor_names)}
-    write_atomically(outdir / "codes.npz", lambda path: np.savez_compressed(path, **content))
-
-    device = next(vae.parameters()).device
-    shown = data.batch(rng.choice(len(data), min(PICTURES, len(data)), replace=False)).to(device)
-    spread = means.std(dim=0)
+    rows = np.random.default_rng(config.seed).choice(len(data), min(_MEASURED, len(data)), replace=False)
+    shown = data.batch(rows[:PICTURES]).to(next(vae.parameters()).device)
+    spread = _means(vae, data, np.sort(rows)).std(dim=0)
     strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
     pictures = latent_traversal(vae, shown[:1], spread, strengths)
-    sheet = code_sheet(pictures, spread, strengths, title=f"Codes of {config.objective}, {data.name}")
+    trained = f"{config.objective}, {data.name}, {done} steps"
+    sheet = code_sheet(pictures, spread, strengths, title=f"Codes of {trained}")
     write_atomically(outdir / "traversals.png", sheet.save)
     with torch.no_grad():
         again = vae.decode(vae.encode(shown))
-    sheet = reconstruction_sheet(shown, again, title=f"Reconstructions of {config.objective}, {data.name}")
+    sheet = reconstruction_sheet(shown, again, title=f"Reconstructions of {trained}")
     write_atomically(outdir / "reconstructions.png", sheet.save)

@@ -53,6 +53,7 @@ def fit(
     log_every: int = 100,
     checkpoint_every: int = 5_000,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_checkpoint: Callable[[int, ConnectivityAutoencoder], None] | None = None,
 ) -> ConnectivityAutoencoder:
     """Train an autoencoder whose codes are eta apart and eta connected.
 
@@ -68,7 +69,8 @@ def fit(
             this size: with several processes, of each one's share.
         learning_rate: of Adam.
         seed: of weights and batches; the same seed gives the same model on CPU.
-        device, precision, outdir, resume, log_every, checkpoint_every, on_progress: as `vae.fit`.
+        device, precision, outdir, resume, log_every, checkpoint_every, on_progress,
+            on_checkpoint: as `vae.fit`.
 
     Returns:
         The model in evaluation mode, on the device it was trained on.
@@ -127,6 +129,7 @@ def fit(
             log_every=log_every,
             checkpoint_every=checkpoint_every,
             on_progress=on_progress,
+            on_checkpoint=None if on_checkpoint is None else lambda done: on_checkpoint(done, model),
         )
         model.eval()
         if outdir is not None and compute.rank == 0:

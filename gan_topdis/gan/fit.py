@@ -146,10 +146,6 @@ def fit(
             options = asdict(logistic)
             task = LogisticTask(gan, shown, compute, batch_size=batch, settings=logistic, seed=seed)
 
-        def at_checkpoint(done: int) -> None:
-            if on_checkpoint is not None:
-                on_checkpoint(done, gan)
-
         train(
             task,
             steps,
@@ -168,7 +164,7 @@ def fit(
             log_every=log_every,
             checkpoint_every=checkpoint_every,
             on_progress=on_progress,
-            on_checkpoint=at_checkpoint,
+            on_checkpoint=None if on_checkpoint is None else lambda done: on_checkpoint(done, gan),
         )
         gan.eval().requires_grad_(True)
         if outdir is not None and compute.rank == 0:

@@ -44,6 +44,7 @@ def fit(
     log_every: int = 100,
     checkpoint_every: int = 5_000,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_checkpoint: Callable[[int, VAE], None] | None = None,
 ) -> VAE:
     """Train a VAE, with or without the TopDis loss.
 
@@ -69,6 +70,8 @@ def fit(
         resume: continue the run in `outdir`.
         log_every, checkpoint_every: steps.
         on_progress: called after every step.
+        on_checkpoint: called with the steps done and the model each time a checkpoint is due, in the first
+            process; for pictures of a training under way.
 
     Returns:
         The model in evaluation mode, on the device it was trained on.
@@ -134,6 +137,7 @@ def fit(
             log_every=log_every,
             checkpoint_every=checkpoint_every,
             on_progress=on_progress,
+            on_checkpoint=None if on_checkpoint is None else lambda done: on_checkpoint(done, vae),
         )
         vae.eval()
         if outdir is not None and compute.rank == 0:

@@ -81,6 +81,13 @@ def test_interrupted_and_resumed_equals_uninterrupted(images, tmp_path):
         fit(images, **FEW, seed=2, weight=1.0, outdir=tmp_path / "out", resume=True)
 
 
+def test_checkpoints_are_told_of(images):
+    seen = []
+    options = {**FEW, "steps": 5, "checkpoint_every": 2}
+    model = fit(images, **options, on_checkpoint=lambda done, model: seen.append((done, model)))
+    assert seen == [(2, model), (4, model), (5, model)]
+
+
 def test_a_saved_model_is_the_model(images, tmp_path):
     model = fit(images, **{**FEW, "steps": 2}, block_init="block", outdir=tmp_path)
     again = load(tmp_path / "autoencoder.safetensors")

@@ -92,6 +92,21 @@ def test_seeds_and_learning(images):
     assert not first.training
 
 
+def test_pictures_can_be_made_of_a_training_under_way(images):
+    options = {**FEW, "objective": "vae", "steps": 5, "checkpoint_every": 2}
+    x = torch.from_numpy(images[:1]).float() / 255
+    seen = []
+
+    def picture(done, vae):
+        with torch.no_grad():
+            seen.append((done, vae(x)))
+
+    vae = fit(images, **options, on_checkpoint=picture)
+    assert [done for done, _ in seen] == [2, 4, 5]
+    assert same(vae, fit(images, **options))
+    assert torch.equal(seen[-1][1], vae(x).detach()) and not torch.equal(seen[0][1], seen[1][1])
+
+
 def test_a_saved_model_is_the_model(images, tmp_path):
     vae = fit(images, **FEW, objective="vae", outdir=tmp_path)
     again = load(tmp_path / "vae.safetensors")
