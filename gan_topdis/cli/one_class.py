@@ -125,7 +125,7 @@ def _run(config: OneClassConfig, outdir: Path, arguments: tuple[str, ...], *, ov
             codes[0],
             class_labels(references),
             codes[1],
-            class_labels(tests),
+            class_labels(tests, like=references),
             branches=model.branches,
             rules=config.radius,
             eta=config.eta,
@@ -162,7 +162,7 @@ def _data(config: OneClassConfig) -> tuple[LabelledImages, LabelledImages, str]:
     class_labels(data)
     if config.test_data is not None:
         tests = open_images(config.test_data, resolution=config.resolution, grey=config.grey)
-        class_labels(tests)
+        class_labels(tests, like=data)
         return data, tests, f"{data.name}: {len(data)} references; {tests.name}: {len(tests)} tests"
     distinct = distinct_images(data)
     references, tests = split_classes(distinct, of_a_class=config.of_a_class, seed=config.seed)

@@ -13,19 +13,34 @@ CLASS_FACTORS = ("class", "folder")
 """Names of factors that are classes."""
 
 
-def class_labels(dataset: LabelledImages) -> Int[np.ndarray, " n"]:
+def class_labels(dataset: LabelledImages, *, like: LabelledImages | None = None) -> Int[np.ndarray, " n"]:
     """The class of each image.
 
+    Args:
+        like: another data set whose numbers are wanted: where both name their classes, as folders do, a
+            class has the number of its name there.
+
     Raises:
-        ValueError: the data set has no factor named `class` or `folder`.
+        ValueError: the data set has no factor named `class` or `folder`, or a class that `like` has not.
     """
     for name in CLASS_FACTORS:
         if name in dataset.factor_names:
-            return dataset.factors[:, dataset.factor_names.index(name)].astype(np.int64)
+            labels = dataset.factors[:, dataset.factor_names.index(name)].astype(np.int64)
+            return labels if like is None else _renumbered(labels, dataset, like)
     raise ValueError(
         f"{dataset.name} should have classes, a factor named {' or '.join(CLASS_FACTORS)}, "
         f"got {', '.join(dataset.factor_names) or 'none'}"
     )
+
+
+def _renumbered(labels: np.ndarray, dataset: LabelledImages, like: LabelledImages) -> np.ndarray:
+    names, wanted = dataset.class_names, like.class_names
+    if names is None or wanted is None:
+        return labels
+    unknown = [name for name in names if name not in wanted]
+    if unknown:
+        raise ValueError(f"{dataset.name} has classes that {like.name} has not: {', '.join(unknown)}")
+    return np.array([wanted.index(name) for name in names], dtype=np.int64)[labels]
 
 
 def distinct_images(dataset: LabelledImages, *, at_once: int = 1024) -> LabelledImages:

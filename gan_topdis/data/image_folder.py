@@ -22,7 +22,7 @@ def read_image_folder(
 
     Args:
         folder: holds images, or folders of images. Two or more folders are a factor, `folder`, in the order
-            of their names; otherwise there is no factor.
+            of their names, which are its `class_names`; otherwise there is no factor.
         size: pixels of each side.
         crop: side of the square that is cut from the middle before resizing, in pixels of the file; None
             resizes the whole image, which changes its aspect unless it is square (TopDis does so on CelebA).
@@ -52,6 +52,7 @@ def read_image_folder(
         ("folder",) * factors.shape[1],
         None,
         f"{name or root.name} {size} px, {'no crop' if crop is None else f'crop {crop}'}",
+        class_names=tuple(group.name for group in groups) if len(groups) > 1 else None,
     )
 
 

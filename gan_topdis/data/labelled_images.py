@@ -27,6 +27,7 @@ class LabelledImages(Dataset[tuple[Tensor, Tensor]]):
             fastest; None when combinations are missing, repeated or in another order.
         name: for tables and messages; it says what was done to the images.
         white: the value of `images` that `batch` maps to 1: 255, or 1 for binary images of {0, 1}.
+        class_names: of the values of the class factor, where the files name them; see `class_labels`.
 
     Raises:
         ValueError: shapes, types, names or sizes that do not fit each other.
@@ -38,6 +39,7 @@ class LabelledImages(Dataset[tuple[Tensor, Tensor]]):
     factor_sizes: tuple[int, ...] | None
     name: str
     white: int = 255
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.images.shape) != 4 or self.images.dtype != np.uint8:

@@ -85,7 +85,8 @@ class ConnectivityLoss(nn.Module):
         """
         self._require_codes(codes)
         share = 1 / self.branches if self.over_branches == "mean" else 1.0
-        if kernels_for(codes) == "cpu" and codes.dtype in (torch.float32, torch.float64):
+        here = codes.device.type == "cpu" and kernels_for(codes) == "cpu"
+        if here and codes.dtype in (torch.float32, torch.float64):
             loss: Tensor = _CompiledLoss.apply(codes, self.branches, self.eta, share)
             return loss
         return share * (self.deaths(codes) - self.eta).abs().sum()

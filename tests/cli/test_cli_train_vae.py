@@ -82,7 +82,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
         f"Interrupted: a checkpoint is in {tmp_path / 'out'}; continue with: gan-topdis train-vae"
     )
     assert json.loads((tmp_path / "out" / "run.json").read_text())["sessions"][-1]["status"] == "interrupted"
-    drawn = {name: (tmp_path / "out" / name).read_bytes() for name in ("traversals.png", "reconstructions.png")}
+    sheets = ("traversals.png", "reconstructions.png")
+    drawn = {name: (tmp_path / "out" / name).read_bytes() for name in sheets}
     assert train(tmp_path / "out", "--steps", 8, "--resume").exit_code == 0
     for name, before in drawn.items():  # those of the checkpoint after 3 steps say so in their titles
         assert before != (tmp_path / "out" / name).read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,16 @@ def test_labels_of_classes_and_folders():
     assert class_labels(labelled([0, 1], name="folder")).tolist() == [0, 1]
     with pytest.raises(ValueError, match="should have classes, a factor named class or folder, got scale"):
         class_labels(labelled([0, 1], name="scale"))
+
+
+def test_classes_of_another_set_go_by_name():
+    """A folder of photographs numbers its classes by itself: b is 1 in one, 0 in the other."""
+    references = replace(labelled([0, 1, 2]), class_names=("a", "b", "c"))
+    tests = replace(labelled([0, 1, 1]), class_names=("b", "c"))
+    assert class_labels(tests, like=references).tolist() == [1, 2, 2]
+    assert class_labels(tests).tolist() == class_labels(tests, like=labelled([0, 1])).tolist() == [0, 1, 1]
+    with pytest.raises(ValueError, match="tiny has classes that tiny has not: a"):
+        class_labels(references, like=tests)
 
 
 @pytest.mark.parametrize("at_once", [2, 1024])

@@ -37,6 +37,7 @@ def test_folders_are_a_factor(tmp_path):
     data = read_image_folder(tmp_path, size=2)
     assert data.factor_names == ("folder",)
     assert data.factors.tolist() == [[0], [1], [1]]
+    assert data.class_names == data.take([0]).class_names == ("cat", "dog")
     assert read_image_folder(tmp_path / "dog").factor_names == ()
 
 

@@ -168,6 +168,14 @@ def by_formula(points: torch.Tensor, eta: float) -> torch.Tensor:
     return gradient
 
 
+@pytest.fixture(params=["compiled", "general"])
+def way(request, monkeypatch):
+    """Both ways to the loss: compiled for CPU tensors, and that of other devices and half precision."""
+    if request.param == "general":
+        monkeypatch.setattr("gan_topdis.losses.connectivity.kernels_for", lambda codes: "triton")
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("over_branches", ["mean", "sum"])
 def test_gradient_by_formula(over_branches, generator):
     batch = codes(20, 6, generator).requires_grad_()
@@ -176,12 +184,35 @@ def test_gradient_by_formula(over_branches, generator):
     assert torch.equal(batch.grad, expected / (2 if over_branches == "mean" else 1))
 
 
+@pytest.mark.usefixtures("way")
 def test_gradient_on_ties(generator):
     """Whole numbers: equal lengths, equal coordinates and deaths of exactly eta."""
     for _ in range(10):
         points = torch.randint(0, 4, (9, 3), generator=generator).double().requires_grad_()
         ConnectivityLoss()(points).backward()
         assert torch.equal(points.grad, by_formula(points.detach(), 2.0))
+
+
+@pytest.mark.parametrize("kernels", ["cpu", "triton"])
+def test_tensors_elsewhere_never_meet_the_compiled_loss(kernels, monkeypatch):
+    """As on Apple's GPUs, or on CUDA without Triton, where kernels of the CPU serve the trees."""
+    monkeypatch.setattr("gan_topdis.losses.connectivity.kernels_for", lambda codes: kernels)
+    monkeypatch.setattr("gan_topdis.losses.connectivity.l1_tree_edges", lambda points: points.new_empty(2, 3))
+    assert ConnectivityLoss(branches=2)(torch.empty(4, 6, device="meta")).device.type == "meta"
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("variable", ["", "cpu"])
+def test_same_on_a_gpu(variable, generator, monkeypatch):
+    if variable:
+        monkeypatch.setenv("GAN_TOPDIS_KERNELS", variable)
+    here = codes(30, 6, generator).requires_grad_()
+    there = here.detach().cuda().requires_grad_()
+    losses = [ConnectivityLoss(branches=2)(batch) for batch in (here, there)]
+    for loss in losses:
+        loss.backward()
+    torch.testing.assert_close(losses[1].cpu(), losses[0])
+    torch.testing.assert_close(there.grad.cpu(), here.grad)
 
 
 @pytest.mark.parametrize("over_branches", ["mean", "sum"])
