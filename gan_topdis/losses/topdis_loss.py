@@ -88,6 +88,7 @@ class TopDisLoss(nn.Module):
         decode: Callable[[Tensor], Tensor],
         *,
         images: Float[Tensor, "n ..."] | None = None,
+        weights: Sequence[float] | Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> TopDisStep:
         """One step and what was drawn for it.
@@ -98,6 +99,7 @@ class TopDisLoss(nn.Module):
                 the sigmoid of a Bernoulli decoder here.
             images: what `decode` makes of the codes, graph kept, where it is at hand: then only shifted
                 codes are decoded. Value and gradient are the same, unless the decoder looks at its batch.
+            weights: (d,) of this step, in place of those of the loss: a decoder changes under training.
             generator: of the CPU, draws coordinate and sign; torch's global one by default.
 
         Returns:
@@ -111,7 +113,8 @@ class TopDisLoss(nn.Module):
             raise ValueError(f"codes should be floating point (n, d), got {tuple(codes.shape)} {codes.dtype}")
         if not torch.isfinite(codes).all():
             raise ValueError("codes should be finite, got NaN or infinity")
-        coordinate, sign = self._drawn(codes.detach(), generator)
+        chosen = self.weights if weights is None else _checked_weights(weights)
+        coordinate, sign = self._drawn(codes.detach(), chosen, generator)
         if coordinate < 0:
             return TopDisStep(0.0 * codes.sum(), -1, sign, 0)
         column = codes[:, coordinate].double()
@@ -120,6 +123,7 @@ class TopDisLoss(nn.Module):
             mean, spread = mean.detach(), spread.detach()
         standard = (column - mean) / spread
         moved, mask = quantile_shift(standard, sign * self.amount, margin=self.margin)
+        moved = torch.where(mask, moved, 0)  # infinite at margin 0, and 0 * infinity is no gradient
         kept = codes[mask]  # (m, d)
         if len(kept) < 2:
             return TopDisStep(0.0 * codes.sum(), coordinate, sign, len(kept))
@@ -148,17 +152,19 @@ class TopDisLoss(nn.Module):
         before, after = features.split(len(kept))
         return TopDisStep(self.divergence(before, after), coordinate, sign, len(kept))
 
-    def _drawn(self, codes: Tensor, generator: torch.Generator | None) -> tuple[int, int]:
+    def _drawn(
+        self, codes: Tensor, weights: Tensor | None, generator: torch.Generator | None
+    ) -> tuple[int, int]:
         """Coordinate, -1 where all are dead, and sign. As many random numbers whatever the codes."""
         uniform = torch.rand(2, generator=generator, dtype=torch.float64)
         sign = 1 if uniform[1] < 0.5 else -1
         n, d = codes.shape
-        if self.weights is not None and len(self.weights) != d:
-            raise ValueError(f"codes should have {len(self.weights)} coordinates, one per weight, got {d}")
+        if weights is not None and len(weights) != d:
+            raise ValueError(f"codes should have {len(weights)} coordinates, one per weight, got {d}")
         if n < 2:
             return -1, sign
         alive = (codes.double().std(dim=0) >= DEAD).cpu()
-        chances = alive.double() if self.weights is None else alive * self.weights
+        chances = alive.double() if weights is None else alive * weights
         if not chances.sum() > 0:
             return -1, sign
         below = chances.cumsum(dim=0) <= uniform[0] * chances.sum()

@@ -85,16 +85,25 @@ def test_the_median_moves_by_the_published_amount():
 def test_draws_are_fair_follow_the_weights_and_repeat():
     codes = batch(16, 4, dtype=torch.float32)
     plain = TopDisLoss()
-    drawn = [plain._drawn(codes, rng(seed)) for seed in range(2_000)]
+    drawn = [plain._drawn(codes, None, rng(seed)) for seed in range(2_000)]
     counts = torch.bincount(torch.tensor([j for j, _ in drawn]), minlength=4)
     assert counts.min() > 400  # 500 +- 19
     assert sum(sign for _, sign in drawn) == pytest.approx(0, abs=180)  # 4 standard deviations
     weighted = TopDisLoss(weights=[3.0, 0, 1, 0])
     counts = torch.bincount(
-        torch.tensor([weighted._drawn(codes, rng(s))[0] for s in range(2_000)]), minlength=4
+        torch.tensor([weighted._drawn(codes, weighted.weights, rng(s))[0] for s in range(2_000)]), minlength=4
     )
     assert counts[1] == counts[3] == 0 and counts[0] == pytest.approx(1_500, abs=80)
     assert plain(codes, torch.sigmoid, generator=rng(7)) == plain(codes, torch.sigmoid, generator=rng(7))
+
+
+def test_weights_of_a_step_take_the_place_of_those_of_the_loss():
+    codes, loss = batch(16, 3), TopDisLoss(weights=only(0))
+    for weights, coordinate in ((None, 0), (only(2), 2), (torch.tensor([0.0, 0.1, 0.0]), 1)):
+        steps = [loss.step(codes, torch.sigmoid, weights=weights, generator=rng(s)) for s in range(5)]
+        assert {step.coordinate for step in steps} == {coordinate}
+    with pytest.raises(ValueError, match="weights should be d finite numbers >= 0"):
+        loss.step(codes, torch.sigmoid, weights=[-1.0, 0.0, 0.0])
 
 
 def test_dead_coordinates_are_not_drawn():
@@ -126,6 +135,26 @@ def test_extreme_codes_have_finite_gradients():
     for seed in range(6):
         TopDisLoss(weights=[1.0, 0])(codes, torch.sigmoid, generator=rng(seed)).backward()
     assert torch.isfinite(codes.grad).all()
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_points_without_an_image_leave_the_gradient_alone_at_margin_0(detached):
+    """Their shift is infinite; the rest by finite differences, unless the statistics are held fixed."""
+    codes, mix = batch(64, 2), batch(2, 5, seed=9)
+    loss = TopDisLoss(margin=0.0, weights=[1.0, 0], detach_batch_statistics=detached)
+    loss.divergence = RTDLoss(normalize="none")
+    z = codes.clone().requires_grad_()
+    step = loss.step(z, lambda y: torch.sigmoid(y @ mix), generator=rng(1))
+    assert step.valid < len(codes)
+    (gradient,) = torch.autograd.grad(step.loss, z)
+    assert torch.isfinite(gradient).all() and gradient.abs().max() > 1e-3
+    if not detached:
+        direction, h = batch(64, 2, seed=4), 1e-6
+        ahead, behind = (
+            float(loss(codes + s * h * direction, lambda y: torch.sigmoid(y @ mix), generator=rng(1)))
+            for s in (1, -1)
+        )
+        assert (ahead - behind) / (2 * h) == pytest.approx(float((gradient * direction).sum()), rel=1e-5)
 
 
 @pytest.mark.parametrize("detached", [False, True])
