@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from connectivity_study import ROOT, encoded, target
+from connectivity_study import encoded
+from connectivity_study_data import target
+from packaged_file import ROOT
 
 from gan_topdis import connectivity
 from gan_topdis.report import RowLabel, contact_sheet, to_pixels

