@@ -29,6 +29,8 @@ def fit(
     topdis_start: int | None = None,
     topdis_ramp: int = 0,
     topdis_options: Mapping[str, Any] | None = None,
+    topdis_sampler: str = "uniform",
+    topdis_codes: str = "sampled",
     orthogonalise: bool = True,
     steps: int = 10_000,
     batch_size: int | None = None,
@@ -56,7 +58,11 @@ def fit(
         topdis_weight: of the TopDis loss (gamma); 0 leaves it out.
         topdis_start: steps before it enters; a tenth of `steps` when None.
         topdis_ramp: steps over which its weight then grows.
-        topdis_options: of `losses.TopDisLoss`, such as `power` or `feature_map`.
+        topdis_options: of `losses.TopDisLoss`, such as `power` or `feature_map`; a module is moved to the
+            device. To resume, functions should have the same qualified names, and modules the same class.
+        topdis_sampler: how the shifted coordinate is drawn: uniform, or weight_norm, in proportion to the
+            norm of its weights in the first layer of the decoder, as the published scripts do.
+        topdis_codes: what is shifted: sampled codes, or mean, the means of the posterior.
         orthogonalise: take away the part of its gradient that works against the reconstruction.
         steps: optimiser steps in all.
         batch_size: images a step, over all processes; as published for the objective when None, and never
@@ -89,6 +95,9 @@ def fit(
     start = round(DELAY_SHARE * steps) if topdis_start is None else topdis_start
     if start < 0 or topdis_ramp < 0:
         raise ValueError(f"topdis_start and topdis_ramp should be at least 0, got {start} and {topdis_ramp}")
+    schedule = TopDisSchedule(topdis_weight, start, topdis_ramp, orthogonalise, topdis_sampler, topdis_codes)
+    if topdis_sampler != "uniform" and "weights" in (topdis_options or {}):
+        raise ValueError(f"weights of topdis_options and topdis_sampler {topdis_sampler} exclude each other")
     source = image_source(images)
     compute = start_compute(device, precision)
     with torch.random.fork_rng(devices=[]):
@@ -106,17 +115,17 @@ def fit(
         compute,
         batch_size=batch,
         learning_rate=learning_rate,
-        topdis=TopDisLoss(**(topdis_options or {})),
-        schedule=TopDisSchedule(topdis_weight, start, topdis_ramp, orthogonalise),
+        topdis=TopDisLoss(**(topdis_options or {})).to(compute.device),
+        schedule=schedule,
         seed=seed,
     )
     settings = {
         "objective": objective,
-        "objective_options": {key: str(value) for key, value in (objective_options or {}).items()},
+        "objective_options": _recorded(objective_options),
         "topdis_weight": float(topdis_weight),
         "topdis_start": start if topdis_weight else 0,
         "topdis_ramp": topdis_ramp,
-        "topdis_options": {key: str(value) for key, value in (topdis_options or {}).items()},
+        "topdis_options": _recorded(topdis_options),
         "orthogonalise": orthogonalise,
         "batch_size": batch,
         "learning_rate": learning_rate,
@@ -126,6 +135,9 @@ def fit(
         "precision": precision,
         "processes": compute.world_size,
     }
+    # left out where they have their defaults: runs from before there was a choice go on
+    settings |= {} if topdis_sampler == "uniform" else {"topdis_sampler": topdis_sampler}
+    settings |= {} if topdis_codes == "sampled" else {"topdis_codes": topdis_codes}
     try:
         train(
             task,
@@ -145,3 +157,15 @@ def fit(
     finally:
         compute.close()
     return vae
+
+
+def _recorded(options: Mapping[str, Any] | None) -> dict[str, str]:
+    """Options as text that is the same in another process: functions by name, modules by class."""
+    return {name: _text(value) for name, value in (options or {}).items()}
+
+
+def _text(value: Any) -> str:
+    if not callable(value):
+        return str(value)
+    named = type(value) if isinstance(value, torch.nn.Module) or not hasattr(value, "__qualname__") else value
+    return f"{named.__module__}.{named.__qualname__}"

@@ -18,6 +18,8 @@ from gan_topdis.vae.objectives import Objective, Terms
 INITIAL_WEIGHTS = 0
 _OBJECTIVE, _TOPDIS, _ADVERSARY = range(1, 4)
 _OTHER_IMAGES = 1  # stream of the second batch
+SAMPLERS = ("uniform", "weight_norm")
+CODES = ("sampled", "mean")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,22 @@ class TopDisSchedule:
         start: steps before it enters.
         ramp: steps over which its weight then grows from 0.
         orthogonalise: whether its gradient loses the part that works against the reconstruction.
+        sampler: of `SAMPLERS`, how the coordinate of a step is drawn: all alike, or in proportion to the norm
+            of what the first layer of the decoder reads of it at that step.
+        codes: of `CODES`, what is shifted: those that the objective sampled, or the means of the posterior.
     """
 
     weight: float = 0.0
     start: int = 0
     ramp: int = 0
     orthogonalise: bool = True
+    sampler: str = "uniform"
+    codes: str = "sampled"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("sampler", self.sampler, SAMPLERS), ("codes", self.codes, CODES)):
+            if value not in known:
+                raise ValueError(f"topdis_{name} should be one of {', '.join(known)}, got {value!r}")
 
     def at(self, step: int) -> float:
         """The weight at a step, from 0."""
@@ -151,10 +163,12 @@ class VAETask:
     ) -> tuple[list[list[Tensor | None]], dict[str, float]]:
         """Gradients to be added up, and what to log."""
         reconstruction, rest = terms.reconstruction, terms.rest
+        of_means = self.schedule.codes == "mean"
         step = self.topdis.step(
-            terms.codes.float(),
+            (terms.means if of_means else terms.codes).float(),
             self._decode,
-            images=terms.logits.float().sigmoid(),
+            images=None if of_means else terms.logits.float().sigmoid(),  # those are of sampled codes
+            weights=self.vae.first_decoder_layer_norms() if self.schedule.sampler == "weight_norm" else None,
             generator=self._rng(number, _TOPDIS),
         )
         parameters, mean = self._parameters, self.compute.mean

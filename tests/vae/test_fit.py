@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from gan_topdis.losses import TopDisLoss
 from gan_topdis.training.csv_log import read_log
 from gan_topdis.vae import OBJECTIVES, VAE, fit, load
 from gan_topdis.vae.training_task import TopDisSchedule
@@ -74,6 +75,96 @@ def test_until_it_starts_topdis_changes_nothing_and_then_it_does(images):
         fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=0),
         fit(images, **{**FEW, "steps": 6}, **with_topdis, topdis_start=0, orthogonalise=False),
     )
+
+
+class Blurred(torch.nn.Module):
+    """A feature map with weights, that counts how often it is moved."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.AvgPool2d(4)
+        self.moved = 0
+
+    def _apply(self, function, recurse=True):
+        self.moved += 1
+        return super()._apply(function, recurse)
+
+    def forward(self, images):
+        return self.layer(images)
+
+
+def make_function():
+    """Another object at every call, as in another process; the name stays."""
+
+    def features(images):
+        return images.flatten(1)[:, ::2]
+
+    return features
+
+
+@pytest.mark.parametrize(("make", "other"), [(make_function, Blurred), (Blurred, make_function)])
+def test_a_feature_map_goes_to_the_device_and_the_run_can_be_resumed(images, tmp_path, make, other):
+    def options(feature_map, **more):
+        return {
+            **FEW,
+            "objective": "vae",
+            "topdis_weight": 2.0,
+            "topdis_start": 2,
+            **more,
+            "topdis_options": {"feature_map": feature_map},
+        }
+
+    used = make()
+    whole = fit(images, **options(used))
+    assert not isinstance(used, Blurred) or used.moved > 0
+    fit(images, **options(make(), steps=6, outdir=tmp_path))
+    assert same(whole, fit(images, **options(make(), outdir=tmp_path, resume=True)))
+    assert not same(whole, fit(images, **options(None)))
+    with pytest.raises(ValueError, match=r"the run to continue has topdis_options .*feature_map"):
+        fit(images, **options(other(), outdir=tmp_path, resume=True))
+
+
+def test_the_coordinate_follows_the_weights_of_the_decoder(images, monkeypatch):
+    """All weight on coordinate 1 at the first step of TopDis, on coordinate 2 at the second."""
+    drawn, norms = [], iter([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    step = TopDisLoss.step
+
+    def recorded(self, *arguments, **options):
+        drawn.append(step(self, *arguments, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(TopDisLoss, "step", recorded)
+    monkeypatch.setattr(VAE, "first_decoder_layer_norms", lambda self: torch.tensor(next(norms)))
+    options = {**FEW, "objective": "vae", "steps": 4, "topdis_weight": 1.0, "topdis_start": 2}
+    fit(images, **options, topdis_sampler="weight_norm")
+    assert [taken.coordinate for taken in drawn] == [1, 2]
+
+
+@pytest.mark.parametrize("changed", [{"topdis_sampler": "weight_norm"}, {"topdis_codes": "mean"}])
+def test_variants_of_topdis_train_are_recorded_and_do_not_touch_the_default(images, tmp_path, changed):
+    options = {**FEW, "objective": "beta_tc", "topdis_weight": 2.0, "topdis_start": 2, "seed": 1}
+    whole = fit(images, **options, **changed)
+    assert not same(whole, fit(images, **options))
+    fit(images, **{**options, "steps": 6}, **changed, outdir=tmp_path)
+    with pytest.raises(ValueError, match=f"has {next(iter(changed))} .*, this one None"):
+        fit(images, **options, outdir=tmp_path, resume=True)
+    assert same(whole, fit(images, **options, **changed, outdir=tmp_path, resume=True))
+
+
+def test_means_are_what_is_shifted(images, monkeypatch):
+    seen = []
+    step = TopDisLoss.step
+    monkeypatch.setattr(
+        TopDisLoss,
+        "step",
+        lambda self, codes, *a, **k: seen.append((codes, k["images"])) or step(self, codes, *a, **k),
+    )
+    encode = VAE.posterior
+    means = []
+    monkeypatch.setattr(VAE, "posterior", lambda self, x: means.append(encode(self, x)) or means[-1])
+    options = {**FEW, "objective": "vae", "steps": 1, "topdis_weight": 1.0, "topdis_start": 0}
+    fit(images, **options, topdis_codes="mean")
+    assert torch.equal(seen[0][0], means[0][0]) and seen[0][1] is None
 
 
 def test_the_ramp():
@@ -175,6 +266,12 @@ def test_nan_in_the_data_stops_and_keeps_the_checkpoint(images, tmp_path):
         ({"topdis_start": -1}, "topdis_start and topdis_ramp should be at least 0"),
         ({"objective": "beta", "objective_options": {"gamma": 1}}, "options of beta are"),
         ({"topdis_options": {"amount": 2}}, "amount should be in"),
+        ({"topdis_sampler": "norm"}, "topdis_sampler should be one of uniform, weight_norm, got 'norm'"),
+        ({"topdis_codes": "mu"}, "topdis_codes should be one of sampled, mean, got 'mu'"),
+        (
+            {"topdis_sampler": "weight_norm", "topdis_options": {"weights": [1.0, 1.0, 1.0]}},
+            "weights of topdis_options and topdis_sampler weight_norm exclude each other",
+        ),
     ],
 )
 def test_refusals(images, options, message):
