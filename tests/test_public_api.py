@@ -44,6 +44,21 @@ SIGNATURES = {
     "gan_topdis.directions:Directions.load": "(path)",
     "gan_topdis.directions:Directions.export": "(self, path, format, *, generator=None, **options)",
     "gan_topdis.directions:Directions.read": "(path, format='native', *, generator=None, **options)",
+    "gan_topdis.metrics:mig": "(codes, factors)",
+    "gan_topdis.metrics:sap": "(codes, factors, continuous=False)",
+    "gan_topdis.metrics:dci": "(codes, factors)",
+    "gan_topdis.metrics:factor_vae_score": "(encode, dataset)",
+    "gan_topdis.vae:fit": "(images, *, objective='beta_tc', topdis_weight=0.0, seed=0)",
+    "gan_topdis.vae:load": "(path)",
+    "gan_topdis.vae:VAE.encode": "(self, x)",
+    "gan_topdis.vae:VAE.decode": "(self, z)",
+    "gan_topdis.vae:VAE.save": "(self, path)",
+    "gan_topdis.connectivity:fit": "(images, *, branches=16, branch_dim=10, eta=2.0, weight=20.0)",
+    "gan_topdis.connectivity:ConnectivityAutoencoder.encode": "(self, images)",
+    "gan_topdis.connectivity:ConnectivityAutoencoder.decode": "(self, codes)",
+    "gan_topdis.connectivity:one_class_scores": "(reference_codes, codes, *, branches, radius)",
+    "gan_topdis.gan:fit": "(images, *, ppm_weight=0.0)",
+    "gan_topdis.gan:CramerGAN.features": "(self, x)",
 }
 
 
