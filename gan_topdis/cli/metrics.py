@@ -83,7 +83,8 @@ def _run(config: MetricsConfig, outdir: Path, arguments: tuple[str, ...], *, ove
             outdir / SCORES_FILE, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         )
         for name, values in content["metrics"].items():
-            append_result(outdir, {"verb": "metrics", "metric": name, "score": values["score"]})
+            kept = {key: values[key] for key in ("score", "ceiling", "per_factor", "ceiling_per_factor")}
+            append_result(outdir, {"verb": "metrics", "metric": name, **kept})
         page = render_metrics(scores, file.factor_names, settings=as_mapping(config))
         write_atomically(outdir / REPORT_FILE, page)
         click.echo(metrics_text(scores, file.factor_names))

@@ -78,6 +78,7 @@ def beta_vae_score(
             "seed": seed,
         },
         ceiling=1.0,
+        ceiling_per_factor=None,
         notes=tuple(getattr(sampler, "notes", ())),
         train_accuracy=accuracies[0],
         eval_accuracy=accuracies[1],

@@ -86,6 +86,7 @@ def dci(
         factors=data.columns,
         settings={"protocol": counts.name, "train": len(train), "test": len(test), "seed": seed},
         ceiling=1.0,
+        ceiling_per_factor=np.ones(k),
         notes=tuple(notes),
         disentanglement=disentangled,
         completeness=complete,

@@ -48,6 +48,7 @@ def explicitness(codes: Any, factors: Any, *, protocol: str = "paper", seed: int
         factors=train.columns,
         settings={"protocol": counts.name, "train": len(train), "test": len(test), "seed": seed},
         ceiling=1.0,
+        ceiling_per_factor=np.ones(len(areas)),
         notes=train.notes,
         train_score=float(np.nanmean(areas[:, 0])),
     )

@@ -116,6 +116,7 @@ def factor_vae_score(
             "seed": seed,
         },
         ceiling=1.0,
+        ceiling_per_factor=np.ones(k),
         notes=tuple(notes),
         train_accuracy=train_accuracy,
         eval_accuracy=eval_accuracy,

@@ -45,6 +45,7 @@ def modularity(
         factors=data.columns,
         settings={"protocol": counts.name, "points": len(data), "bins": bins, "seed": seed},
         ceiling=1.0,
+        ceiling_per_factor=None,
         notes=data.notes,
         per_code=per_code,
         mutual_information=information,

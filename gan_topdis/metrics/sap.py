@@ -66,19 +66,22 @@ def sap(codes: Any, factors: Any, continuous: bool = False, *, protocol: str = "
             raise ValueError("factors should have at least one column with two values, got constants only")
         matrix = _squared_correlation(z, f[:, varied])
         gaps = _gaps(matrix)
+        ceilings = _gaps(_squared_correlation(f[:, varied], f[:, varied]))
         dropped = sorted(set(range(f.shape[1])) - set(varied.tolist()))
         return SAP(
             float(gaps.mean()),
             per_factor=gaps,
             factors=tuple(varied.tolist()),
             settings={**settings, "train": len(z)},
-            ceiling=float(_gaps(_squared_correlation(f[:, varied], f[:, varied])).mean()),
+            ceiling=float(ceilings.mean()),
+            ceiling_per_factor=ceilings,
             notes=tuple(f"factor {j} has one value and is left out" for j in dropped),
             score_matrix=matrix,
         )
     train, test = train_and_test(labelled(codes, factors), counts.sap_train, counts.sap_test, rng)
     matrix = _accuracies(train, test, seed)
     gaps = _gaps(matrix)
+    ceilings = _gaps(_accuracies(_ideal(train), _ideal(test), seed))
     notes = [*train.notes]
     spread = train.codes.std(axis=0)
     active = spread[spread > 0]
@@ -92,7 +95,8 @@ def sap(codes: Any, factors: Any, continuous: bool = False, *, protocol: str = "
         per_factor=gaps,
         factors=train.columns,
         settings={**settings, "train": len(train), "test": len(test)},
-        ceiling=float(_gaps(_accuracies(_ideal(train), _ideal(test), seed)).mean()),
+        ceiling=float(ceilings.mean()),
+        ceiling_per_factor=ceilings,
         notes=tuple(notes),
         score_matrix=matrix,
     )

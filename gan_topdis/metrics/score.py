@@ -20,6 +20,7 @@ class Score(float):
         factors: columns of the factors that were scored; those of one value are left out.
         settings: protocol, counts and seed behind the number.
         ceiling: the score of one ideal linear code per factor under the same settings.
+        ceiling_per_factor: (k,) the same for the entries of `per_factor`; None where a metric has none.
         notes: what a reader of the number should know; one sentence each.
     """
 
@@ -28,6 +29,7 @@ class Score(float):
     factors: tuple[int, ...]
     settings: Mapping[str, Any]
     ceiling: float
+    ceiling_per_factor: Float[np.ndarray, " k"] | None
     notes: tuple[str, ...]
 
     def __new__(cls, score: float, *_: Any, **__: Any) -> Score:

@@ -31,7 +31,7 @@ MATRICES = {
 }
 """Attributes shown as shaded tables, and what they are."""
 _NO_CEILING_BELOW = 0.9995
-"""Ceilings above are 1 to three digits and left out of the line."""
+"""Ceilings above are 1 to three digits and left out of lines and tables."""
 
 
 def metric_line(name: str, score: Score) -> str:
@@ -104,17 +104,14 @@ def render_metrics(metrics: Metrics, factor_names: Sequence[str], *, settings: M
 
 
 def _factor_table(metrics: Metrics, factor_names: Sequence[str]) -> list[str]:
-    """A row per factor, a column per metric that has shares of factors."""
+    """A row per factor, a column per metric that has shares of them, with ceilings where any is below 1."""
     shown = {name: s for name, s in metrics.scores.items() if not np.isnan(s.per_factor).all()}
     if not shown:
         return []
     header = ["factor", *("DCI completeness" if name == "dci" else TITLES[name] for name in shown)]
     rows = [header]
     for j, factor in enumerate(factor_names):
-        cells = [
-            f"{s.per_factor[s.factors.index(j)]:.3f}" if j in s.factors else "n/a" for s in shown.values()
-        ]
-        rows.append([printable(factor, 40), *cells])
+        rows.append([printable(factor, 40), *(_factor_cell(score, j) for score in shown.values())])
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return [
         "  ".join(
@@ -123,6 +120,17 @@ def _factor_table(metrics: Metrics, factor_names: Sequence[str]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _factor_cell(score: Score, factor: int) -> str:
+    """`0.341 of 0.812`."""
+    if factor not in score.factors:
+        return "n/a"
+    row, ceilings = score.factors.index(factor), score.ceiling_per_factor
+    text = f"{score.per_factor[row]:.3f}"
+    if ceilings is None or ceilings.min() >= _NO_CEILING_BELOW:
+        return text
+    return f"{text} of {ceilings[row]:.3f}"
 
 
 def _shaded(matrix: np.ndarray) -> list[list[tuple[str, float]]]:

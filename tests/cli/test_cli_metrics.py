@@ -59,6 +59,24 @@ def test_table_and_files(tmp_path, arrays):
     assert record["config"]["only"] == ["mig", "sap_continuous", "modularity"]
 
 
+def test_ceilings_stand_beside_scores_of_factors(tmp_path):
+    """40 values in 20 bins: at most ln 20 of ln 40 nats; 3 values fit."""
+    factors = FactorGrid((3, 40)).factors.repeat(10, axis=0)
+    path = save(tmp_path, codes=factors.astype(float), factors=factors, factor_names=np.array(["a", "b"]))
+    result = run("metrics", "--codes", path, "--outdir", tmp_path / "out", "--only", "mig,modularity")
+    assert result.exit_code == 0, result.output
+    ceiling = np.log(20) / np.log(40)
+    table = result.stdout.partition("\n\n")[2].splitlines()
+    assert table[1].split() == ["a", "1.000", "of", "1.000"]
+    assert table[2].split() == ["b", f"{ceiling:.3f}", "of", f"{ceiling:.3f}"]
+    assert f"{ceiling:.3f} of {ceiling:.3f}" in (tmp_path / "out" / "metrics.html").read_text()
+    saved = json.loads((tmp_path / "out" / "metrics.json").read_text())["metrics"]
+    first, second = map(json.loads, (tmp_path / "out" / "results.jsonl").read_text().splitlines())
+    assert first["ceiling_per_factor"] == saved["mig"]["ceiling_per_factor"] == pytest.approx([1, ceiling])
+    assert first["ceiling"] == pytest.approx((1 + ceiling) / 2)
+    assert second["ceiling_per_factor"] is None and saved["modularity"]["ceiling_per_factor"] is None
+
+
 def test_a_complete_grid_needs_no_factors(tmp_path):
     codes = GRID.factors[:, [0, 2]] + 0.3 * np.random.default_rng(1).normal(size=(12, 2))
     path = save(tmp_path, codes=codes, factor_sizes=np.array([3, 1, 4]))

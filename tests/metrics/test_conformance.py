@@ -97,6 +97,7 @@ def test_discrete_sap_of_identity():
     score = sap(factors + 1, factors)
     assert score == pytest.approx(0.1885, abs=0.02)
     assert score.ceiling == pytest.approx(0.10, abs=0.02)
+    assert score.ceiling == score.ceiling_per_factor.mean()
     assert sap(np.zeros((6_000, 3)), factors) == 0
 
 
@@ -133,6 +134,7 @@ def test_dsprites_shaped_codes():
     score = mig(codes, factors)
     assert score == pytest.approx(0.8957, abs=0.01)
     assert score.ceiling == pytest.approx(0.9024, abs=0.002)
+    np.testing.assert_allclose(score.ceiling_per_factor, [1, 1, 0.8121, 0.85, 0.85], atol=0.003)
     np.testing.assert_allclose(
         score.per_factor + score.mutual_information[score.runner_up, range(5)] / score.entropies,
         [1, 1, 0.8121, 0.85, 0.85],
@@ -177,6 +179,8 @@ def test_discrete_sap_and_dci_of_dsprites_shaped_codes():
     score = sap(codes, factors)
     assert score == pytest.approx(0.2436, abs=0.01)
     assert score.ceiling == pytest.approx(0.25, abs=0.015)
+    # by number of values: 3, 6, 40, 32, 32
+    np.testing.assert_allclose(score.ceiling_per_factor, [0.67, 0.50, 0.025, 0.03, 0.03], atol=0.02)
     rotation = np.linalg.qr(np.random.RandomState(3).normal(size=(5, 5)))[0]
     assert sap(codes @ rotation, factors) == pytest.approx(0.0704, abs=0.01)
     fast = dci(codes @ rotation, factors, protocol="fast")

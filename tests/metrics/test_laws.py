@@ -72,6 +72,21 @@ def test_a_score_is_a_float_that_remembers(data):
     assert repr(score) == f"MIG({float(score):.4f} of {score.ceiling:.4f})"
 
 
+def test_every_factor_has_its_ceiling_or_the_metric_has_none(data):
+    codes, factors = data
+    wider = np.insert(factors, 1, 7, axis=1)
+    for name, score in evaluate(codes, wider, protocol="fast").scores.items():
+        if name in ("modularity", "beta_vae_score"):
+            assert score.ceiling_per_factor is None and np.isnan(score.per_factor).all()
+            continue
+        assert score.ceiling_per_factor.shape == score.per_factor.shape == (3,)
+        assert score.ceiling_per_factor.mean() == pytest.approx(score.ceiling)
+    ideal = sap(factors - factors.mean(axis=0), factors)
+    assert ideal.per_factor == pytest.approx(ideal.ceiling_per_factor, abs=0.1)
+    # of three values the linear classifier finds the two outer ones, of five hardly more
+    assert ideal.ceiling_per_factor[0] == pytest.approx(0.67, abs=0.05)
+
+
 def test_the_same_seed_gives_the_same_score(data):
     for metric in (factor_vae_score, beta_vae_score):
         few = {"train_votes": 300, "eval_votes": 300} if metric is factor_vae_score else {}
