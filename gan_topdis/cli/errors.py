@@ -12,6 +12,8 @@ import click
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
 _RAISE = dis.opmap["RAISE_VARARGS"]
+_FILLS_MEMORY = ("--max-batch", "--batch-size", "--points", "--feature-size", "--resolution")
+"""Options that memory grows with; no verb has all of them."""
 
 
 class Interrupted(click.ClickException):
@@ -28,8 +30,8 @@ def expected_errors() -> Iterator[None]:
     """Turns expected errors into one line on stderr and exit code 1; bugs keep their traceback.
 
     Expected are: errors of the disk; a full device memory; Ctrl-C (exit code 130); and ValueError,
-    TypeError and IndexError that a `raise` statement of gan_topdis raised, which is how it refuses
-    input. The same errors out of a computation, ours or a library's, are bugs.
+    TypeError, IndexError and ImportError that a `raise` statement of gan_topdis raised, which is how it
+    refuses input and asks for an extra. The same errors out of a computation, ours or a library's, are bugs.
     """
     try:
         yield
@@ -39,7 +41,7 @@ def expected_errors() -> Iterator[None]:
         raise Interrupted("nothing more was written") from None
     except OSError as error:
         raise click.ClickException(one_line(error)) from error
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, ImportError) as error:
         if not raised_on_purpose(error):
             raise
         raise click.ClickException(one_line(error)) from error
@@ -48,10 +50,7 @@ def expected_errors() -> Iterator[None]:
         full = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
         if not full:
             raise
-        raise click.ClickException(
-            "the device is out of memory; choose a smaller --max-batch, --points or --feature-size, "
-            "or --device cpu"
-        ) from error
+        raise click.ClickException(f"the device is out of memory; {_memory_advice()}") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -59,6 +58,15 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
+
+
+def _memory_advice() -> str:
+    """What to do, in options that the running verb has."""
+    context = click.get_current_context(silent=True)
+    known = set() if context is None else {name for option in context.command.params for name in option.opts}
+    smaller = " or ".join(name for name in _FILLS_MEMORY if name in known)
+    advice = f"choose a smaller {smaller}" if smaller else "give it less at a time"
+    return f"{advice}, or --device cpu" if "--device" in known else advice
 
 
 def raised_on_purpose(error: BaseException) -> bool:

@@ -58,11 +58,13 @@ def metrics(context: click.Context, outdir: str, overwrite: bool, dry_run: bool,
 
 def _run(config: MetricsConfig, outdir: Path, arguments: tuple[str, ...], *, overwrite: bool) -> None:
     from gan_topdis.metrics import evaluate, read_codes
+    from gan_topdis.metrics.evaluate import require_packages
     from gan_topdis.report import metrics_json, metrics_text, render_metrics
     from gan_topdis.run import RunRecord, open_run_directory, write_atomically
     from gan_topdis.run.record import append_result
 
-    file = read_codes(config.codes)  # refused before the directory is touched
+    require_packages(config.only)  # refused, as a file is, before the directory is touched
+    file = read_codes(config.codes)
     open_run_directory(outdir, "metrics", (SCORES_FILE, REPORT_FILE), overwrite=overwrite)
     record = RunRecord(
         verb="metrics", config=as_mapping(config), network={}, command_line=["gan-topdis", *arguments]

@@ -21,7 +21,7 @@ def linear_accuracy(
     seed: int,
 ) -> float:
     """Test accuracy of a linear support vector classifier, C = 0.01, classes balanced."""
-    _require_sklearn()
+    require_sklearn()
     from sklearn.svm import LinearSVC
 
     # primal and dual give the same SAP to four digits; the primal needs no random numbers and converges
@@ -40,7 +40,7 @@ def boosted_trees(
     seed: int,
 ) -> tuple[Float[np.ndarray, " d"], float, float]:
     """Importance of each code (d,), training and test accuracy of gradient boosted trees, defaults."""
-    _require_sklearn()
+    require_sklearn()
     from sklearn.ensemble import GradientBoostingClassifier
 
     model = GradientBoostingClassifier(random_state=seed).fit(train, train_labels)
@@ -58,7 +58,7 @@ def logistic_accuracy(
     test_labels: Int[np.ndarray, " m"],
 ) -> tuple[float, float]:
     """Training and test accuracy of multinomial logistic regression on the codes as they are."""
-    _require_sklearn()
+    require_sklearn()
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=1000)
@@ -78,7 +78,7 @@ def logistic_areas(
 ) -> tuple[float, float]:
     """Area under the one-against-rest ROC curve, mean over classes, in training and test, of multinomial
     logistic regression on standardised codes; classes that the rows lack are left out."""
-    _require_sklearn()
+    require_sklearn()
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
@@ -104,7 +104,7 @@ class LogisticRegressions:
     """Multinomial logistic regressions on the same rows, L2 penalty, one per C, fitted when asked for."""
 
     def __init__(self, train: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> None:
-        _require_sklearn()
+        require_sklearn()
         self._train, self._labels = train, labels
         self._fitted: dict[float, Any] = {}
 
@@ -122,10 +122,11 @@ def _accuracy(model: Any, codes: Float[np.ndarray, "n d"], labels: Int[np.ndarra
     return float((model.predict(codes) == labels).mean())
 
 
-def _require_sklearn() -> None:
+def require_sklearn(metrics: str = "this metric") -> None:
+    """Raises: ImportError: scikit-learn is missing."""
     if find_spec("sklearn") is None:
         raise ImportError(
-            "this metric needs scikit-learn for its classifiers: pip install 'gan_topdis[metrics]'"
+            f"scikit-learn is needed for the classifiers of {metrics}: pip install 'gan_topdis[metrics]'"
         )
 
 

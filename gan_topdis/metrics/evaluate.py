@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_topdis.metrics.arrays import code_array
 from gan_topdis.metrics.beta_vae_score import beta_vae_score
+from gan_topdis.metrics.classifiers import require_sklearn
 from gan_topdis.metrics.dci import dci
 from gan_topdis.metrics.explicitness import explicitness
 from gan_topdis.metrics.factor_vae_score import factor_vae_score
@@ -29,6 +30,7 @@ METRICS: Mapping[str, Callable[..., Score]] = {
     "beta_vae_score": beta_vae_score,
 }
 """By name, cheapest to explain first; all take codes and factors."""
+WITH_CLASSIFIERS = ("sap", "dci", "explicitness", "beta_vae_score")
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,14 @@ def evaluate(
 
     Raises:
         ValueError: shapes, values or names out of range.
-        ImportError: scikit-learn is missing.
+        ImportError: one of them needs scikit-learn, which is missing.
     """
     protocol_named(protocol)
     names = tuple(METRICS) if only is None else tuple(only)
     for name in names:
         if name not in METRICS:
             raise ValueError(f"metric should be one of {', '.join(METRICS)}, got {name!r}")
+    require_packages(names)
     z = code_array(codes)
     labels = factors.factors if isinstance(factors, FactorGrid) else factors
     scores = {}
@@ -80,3 +83,13 @@ def evaluate(
         interventional = METRICS[name] in (factor_vae_score, beta_vae_score)
         scores[name] = METRICS[name](z, factors if interventional else labels, protocol=protocol, seed=seed)
     return Metrics(scores, protocol, seed)
+
+
+def require_packages(names: Sequence[str]) -> None:
+    """Refuse before any work what would need a package later.
+
+    Raises:
+        ImportError: a metric of these names needs scikit-learn, which is missing.
+    """
+    if found := [name for name in names if name in WITH_CLASSIFIERS]:
+        require_sklearn(", ".join(found))

@@ -116,6 +116,16 @@ def test_files_that_do_not_fit(tmp_path, arrays, change, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_without_scikit_learn_the_extra_is_named(tmp_path, arrays, monkeypatch):
+    monkeypatch.setattr("gan_topdis.metrics.classifiers.find_spec", lambda name: None)
+    command = ("metrics", "--codes", save(tmp_path, **arrays), "--outdir", tmp_path / "out")
+    assert error_line(run(*command, "--only", "mig,sap,dci")) == (
+        "Error: scikit-learn is needed for the classifiers of sap, dci: pip install 'gan_topdis[metrics]'"
+    )
+    assert not (tmp_path / "out").exists()
+    assert run(*command, *QUICK).exit_code == 0
+
+
 def test_other_files_and_options(tmp_path, arrays):
     text = tmp_path / "codes.txt"
     text.write_text("1 2 3")

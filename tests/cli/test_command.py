@@ -133,8 +133,31 @@ def test_errors_of_the_disk_name_file_and_reason():
 
 def test_a_full_device_memory_gets_advice():
     OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {})
-    with pytest.raises(click.ClickException, match="choose a smaller --max-batch"), expected_errors():
+    with pytest.raises(click.ClickException, match=r"memory; give it less at a time$"), expected_errors():
         raise OutOfMemoryError("CUDA out of memory")
+    for options, advice in (
+        (("--batch-size", "--steps"), "choose a smaller --batch-size"),
+        (
+            ("--max-batch", "--points", "--device"),
+            "choose a smaller --max-batch or --points, or --device cpu",
+        ),
+    ):
+        verb = click.Command("verb", params=[click.Option([name]) for name in options])
+        with pytest.raises(click.ClickException) as error, click.Context(verb), expected_errors():
+            raise OutOfMemoryError("CUDA out of memory")
+        assert error.value.message == f"the device is out of memory; {advice}"
+
+
+def test_an_extra_that_is_missing_is_asked_for_and_a_broken_import_is_a_bug():
+    ours: dict[str, object] = {"__name__": "gan_topdis.example"}
+    exec(
+        "def ask():\n    raise ModuleNotFoundError('pip install x')\ndef broken():\n    import nothing_1",
+        ours,
+    )
+    with pytest.raises(click.ClickException, match="pip install x"), expected_errors():
+        ours["ask"]()
+    with pytest.raises(ModuleNotFoundError, match="nothing_1"), expected_errors():
+        ours["broken"]()
 
 
 def test_other_runtime_errors_are_bugs():
