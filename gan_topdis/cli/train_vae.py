@@ -11,7 +11,17 @@ import click
 from gan_topdis.cli.errors import expected_errors
 from gan_topdis.cli.options import continued_run_options, resolved, setting, training_options
 from gan_topdis.config import as_mapping, to_yaml
-from gan_topdis.config.train_vae import ARCHITECTURES, MADE, OBJECTIVES, PRECISIONS, TrainVAEConfig
+from gan_topdis.config.train_gan import PACKAGED
+from gan_topdis.config.train_vae import (
+    ARCHITECTURES,
+    CODES,
+    MADE,
+    OBJECTIVES,
+    PRECISIONS,
+    PUBLISHED,
+    SAMPLERS,
+    TrainVAEConfig,
+)
 
 if TYPE_CHECKING:  # importing them would import torch
     import numpy as np
@@ -45,7 +55,8 @@ _AT_ONCE = 256
     TrainVAEConfig,
     "data",
     metavar="NAME|PATH",
-    help=f"{', '.join(MADE)}, a dSprites, 3D Shapes or MPI3D file, or a folder of images.",
+    help=f"{', '.join((*MADE, *PUBLISHED, *PACKAGED))}, a dSprites, 3D Shapes or MPI3D file, or a folder of "
+    "images or IDX files.",
 )
 @setting(
     TrainVAEConfig, "resolution", type=click.IntRange(min=16), metavar="PIXELS", help="Of made sets, folders."
@@ -64,7 +75,7 @@ _AT_ONCE = 256
     "beta",
     type=click.FloatRange(min=0),
     metavar="WEIGHT",
-    default_text="as published",
+    default_text="beta_tc 6, as published; beta 4, our choice",
     help="Of the regulariser of beta and beta_tc.",
 )
 @setting(
@@ -85,6 +96,13 @@ _AT_ONCE = 256
 @setting(
     TrainVAEConfig, "topdis_ramp", type=click.IntRange(min=0), metavar="STEPS", help="Over which it grows."
 )
+@setting(
+    TrainVAEConfig,
+    "topdis_sampler",
+    type=click.Choice(SAMPLERS),
+    help="Coordinates are shifted alike often, or by their weight in the decoder, as published.",
+)
+@setting(TrainVAEConfig, "topdis_codes", type=click.Choice(CODES), help="What TopDis shifts.")
 @click.option(
     "--orthogonalise/--no-orthogonalise",
     "orthogonalise",
@@ -134,11 +152,10 @@ def train_vae(
 def _run(
     config: TrainVAEConfig, outdir: Path, arguments: tuple[str, ...], *, resume: bool, overwrite: bool
 ) -> None:
-    from gan_topdis.cli.data_set import open_data_set
     from gan_topdis.cli.training_run import LastLog, is_first_process, training_progress, training_run
     from gan_topdis.run.record import append_result
 
-    data = open_data_set(config.data, resolution=config.resolution, every=config.strides, grey=config.grey)
+    data = _opened(config)
     if not is_first_process():
         _fit(config, data, outdir, resume, lambda _: None)
         return
@@ -159,6 +176,19 @@ def _run(
         click.echo(f"scores: gan-topdis metrics --codes {outdir / 'codes.npz'} --outdir {outdir / 'metrics'}")
 
 
+def _opened(config: TrainVAEConfig) -> LabelledImages:
+    """The data set, with a black frame up to a power of two pixels where its images have a size of their own:
+    28 pixels become 32. A --resolution that is no power of two is left for the model to refuse."""
+    from gan_topdis.cli.data_set import open_data_set
+    from gan_topdis.data import framed
+
+    data = open_data_set(config.data, resolution=config.resolution, every=config.strides, grey=config.grey)
+    side = max(data.images.shape[2:])
+    if side == config.resolution:
+        return data
+    return framed(data, multiple=1 << (side - 1).bit_length())
+
+
 def _fit(
     config: TrainVAEConfig,
     data: LabelledImages,
@@ -175,6 +205,8 @@ def _fit(
         topdis_weight=config.topdis_weight,
         topdis_start=config.topdis_start,
         topdis_ramp=config.topdis_ramp,
+        topdis_sampler=config.topdis_sampler,
+        topdis_codes=config.topdis_codes,
         orthogonalise=config.orthogonalise,
         steps=config.steps,
         batch_size=config.batch_size,

@@ -10,8 +10,12 @@ from gan_topdis.config.ranges import DEVICES, require_at_least, require_one_of
 OBJECTIVES = ("vae", "beta", "factor", "beta_tc", "control", "dava")
 ARCHITECTURES = ("S", "L")
 PRECISIONS = ("32", "mixed")
+SAMPLERS = ("uniform", "weight_norm")
+CODES = ("sampled", "mean")
 MADE = ("procedural-dsprites", "room-scenes")
 """Data sets that need no file."""
+PUBLISHED = ("dsprites", "3dshapes", "mpi3d")
+"""Data sets whose files users have."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,16 @@ class TrainVAEConfig:
     """What `train-vae` is told; keys in a YAML file are the option names of the command line.
 
     Attributes:
-        data: of `MADE`, a dSprites, 3D Shapes or MPI3D file, or a folder of images.
+        data: of `MADE`, `PUBLISHED` or `train_gan.PACKAGED`, a file of dSprites, 3D Shapes or MPI3D, or a
+            folder of images or IDX files.
         resolution: of data sets that are made, and of folders.
         every: comma-separated steps through the values of each factor of data sets that are made; all
             values when None.
         grey: whether images of a folder become grey.
         objective, beta: the loss, and the weight of its regulariser where it has one (`beta` of beta and
-            beta_tc; as published when None).
-        topdis_weight, topdis_start, topdis_ramp, orthogonalise: see `vae.fit`.
+            beta_tc; when None 6 for beta_tc, as published for dSprites, and 4 for beta, our choice from the
+            usual 1 .. 16, since none is published with TopDis).
+        topdis_weight, topdis_start, topdis_ramp, topdis_sampler, topdis_codes, orthogonalise: see `vae.fit`.
         steps, batch_size, learning_rate, latent, architecture, seed, precision, device: see `vae.fit`.
         log_every, checkpoint_every: steps.
     """
@@ -40,6 +46,8 @@ class TrainVAEConfig:
     topdis_weight: float = 0.0
     topdis_start: int | None = None
     topdis_ramp: int = 0
+    topdis_sampler: str = "uniform"
+    topdis_codes: str = "sampled"
     orthogonalise: bool = True
     steps: int = 10_000
     batch_size: int | None = None
@@ -56,6 +64,8 @@ class TrainVAEConfig:
         require_one_of("objective", self.objective, OBJECTIVES)
         require_one_of("architecture", self.architecture, ARCHITECTURES)
         require_one_of("precision", self.precision, PRECISIONS)
+        require_one_of("topdis-sampler", self.topdis_sampler, SAMPLERS)
+        require_one_of("topdis-codes", self.topdis_codes, CODES)
         require_one_of("device", self.device.partition(":")[0], DEVICES)
         if self.beta is not None and self.objective not in ("beta", "beta_tc"):
             raise ValueError(f"beta is a setting of beta and beta_tc, not of {self.objective}")

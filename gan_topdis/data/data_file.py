@@ -100,8 +100,7 @@ def open_images(layout: FileLayout, path: Path) -> tuple[Any, tuple[int, ...]]:
         ValueError: another key, shape or type than the layout's, or a damaged file.
     """
     header = _header(path, layout.key)
-    shapes = {(grid_size(sizes), *layout.image_shape): sizes for sizes in layout.sizes}
-    shapes |= {(*sizes, *layout.image_shape): sizes for sizes in layout.sizes}  # disentanglement_lib's copies
+    shapes = _known_shapes(layout)
     if header is None or header[0] not in shapes or header[1] != np.uint8:
         found = "no such key" if header is None else f"{header[0]} {header[1]}"
         raise ValueError(f"{path} should hold {layout.expected()} ({layout.name}), got {found}")
@@ -111,6 +110,26 @@ def open_images(layout: FileLayout, path: Path) -> tuple[Any, tuple[int, ...]]:
     array = _read(path, layout.key)
     array = array.reshape(grid_size(sizes), *layout.image_shape)
     return (array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2)), sizes
+
+
+def holds_images(layout: FileLayout, path: Path) -> bool:
+    """Whether the header of a file, under any name, has the key, a shape and the type of a data set.
+
+    Raises:
+        ModuleNotFoundError: an `.h5` without h5py.
+        OSError: it cannot be read.
+    """
+    try:
+        header = _header(path, layout.key)
+    except ValueError:  # damaged, or of another format
+        return False
+    return header is not None and header[0] in _known_shapes(layout) and header[1] == np.uint8
+
+
+def _known_shapes(layout: FileLayout) -> dict[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of the stored images, and the factor sizes that they tell."""
+    shapes = {(grid_size(sizes), *layout.image_shape): sizes for sizes in layout.sizes}
+    return shapes | {(*sizes, *layout.image_shape): sizes for sizes in layout.sizes}  # disentanglement_lib's
 
 
 def read_small_array(path: Path, key: str, shape: Sequence[int]) -> np.ndarray | None:

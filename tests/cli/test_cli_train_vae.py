@@ -19,6 +19,7 @@ from gan_topdis.data import procedural_dsprites
 from gan_topdis.training import PRECISIONS
 from gan_topdis.vae import OBJECTIVES, latent_traversal, load
 from gan_topdis.vae.architectures import WIDTHS
+from gan_topdis.vae.training_task import CODES, SAMPLERS
 
 SMALL = (
     *("--resolution", "16", "--every", "1,3,20,16,16", "--latent", "3", "--batch-size", "8"),
@@ -38,6 +39,7 @@ def test_names_are_those_of_the_library():
     assert tuple(OBJECTIVES) == settings.OBJECTIVES
     assert tuple(WIDTHS) == settings.ARCHITECTURES
     assert tuple(PRECISIONS) == settings.PRECISIONS
+    assert (SAMPLERS, CODES) == (settings.SAMPLERS, settings.CODES)
 
 
 def test_files_codes_and_words(tmp_path):
@@ -91,6 +93,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     line = error_line(train(tmp_path / "out", "--steps", 8, "--resume", "--seed", 1))
     assert "has seed 0, this one 1" in line
+    other = ("--resume", "--topdis-sampler", "weight_norm", "--topdis-codes", "mean")
+    assert "has topdis_codes None, this one mean" in error_line(train(tmp_path / "out", "--steps", 8, *other))
 
 
 @pytest.mark.slow
