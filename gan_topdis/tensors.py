@@ -1,4 +1,4 @@
-"""Checks that public functions share: what a distance matrix is, and how a refusal is worded."""
+"""What functions share: what a distance matrix is, how a refusal is worded, where there is float64."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
         return backward(ctx, *gradients)
 
     return refusing
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """float64, or float32 on a device that has no other (Apple's MPS): what long sums are added in."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def as_float64(values: Tensor) -> Tensor:
+    """The values as float64, on the CPU where their device has none: for few numbers. Differentiable."""
+    return (values.cpu() if widest_float(values.device) != torch.float64 else values).double()
 
 
 def require_square(matrices: Tensor, name: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_topdis.tensors import widest_float
+
 Gradients = Sequence[Tensor | None]
 """One per parameter, in one order; None where a loss does not reach the parameter."""
 
@@ -64,7 +66,7 @@ def orthogonalise(gradients: Gradients, reference: Gradients) -> Orthogonalised:
 
 def _inner(a: Gradients, b: Gradients) -> float:
     products = [
-        (x.detach().double() * y.detach().double()).sum()
+        (x.detach().to(widest_float(x.device)) * y.detach().to(widest_float(y.device))).sum()
         for x, y in zip(a, b, strict=True)
         if x is not None and y is not None
     ]

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gan_topdis.tensors import as_float64
+
 AMOUNT = 1 / 8
 """Probability by which TopDis shifts; it moves the median by 0.3186 standard deviations."""
 MARGIN = 1e-3
@@ -33,7 +35,7 @@ def quantile_shift(
     Source: Balabin et al., Disentanglement Learning via Topology, arXiv:2308.12696, Prop. 1 and the
         shift of the TopDis loss (C = 1/8); the margin is ours.
     """
-    probability = torch.special.ndtr(standard.double()) + amount
+    probability = torch.special.ndtr(as_float64(standard)) + amount
     valid = (probability > margin) & (probability < 1 - margin)
     shifted = torch.special.ndtri(probability.clamp(margin, 1 - margin))
-    return shifted.to(standard.dtype), valid
+    return shifted.to(standard), valid.to(standard.device)

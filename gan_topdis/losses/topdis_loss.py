@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gan_topdis.losses.quantile_shift import AMOUNT, MARGIN, quantile_shift
 from gan_topdis.losses.rtd_loss import RTDLoss
+from gan_topdis.tensors import as_float64
 
 DEAD = 1e-6
 """Standard deviation over the batch below which a coordinate is dead: it has no quantiles to shift by."""
@@ -117,18 +118,19 @@ class TopDisLoss(nn.Module):
         coordinate, sign = self._drawn(codes.detach(), chosen, generator)
         if coordinate < 0:
             return TopDisStep(0.0 * codes.sum(), -1, sign, 0)
-        column = codes[:, coordinate].double()
+        column = as_float64(codes[:, coordinate])
         mean, spread = column.mean(), column.std()
         if self.detach_batch_statistics:
             mean, spread = mean.detach(), spread.detach()
         standard = (column - mean) / spread
         moved, mask = quantile_shift(standard, sign * self.amount, margin=self.margin)
         moved = torch.where(mask, moved, 0)  # infinite at margin 0, and 0 * infinity is no gradient
+        mask = mask.to(codes.device)
         kept = codes[mask]  # (m, d)
         if len(kept) < 2:
             return TopDisStep(0.0 * codes.sum(), coordinate, sign, len(kept))
         place = torch.arange(codes.shape[1], device=codes.device) == coordinate  # (d,)
-        shifted = torch.where(place, (mean + spread * moved)[mask, None].to(codes.dtype), kept)
+        shifted = torch.where(place, (mean + spread * moved).to(codes)[mask, None], kept)
         asked = torch.cat([kept, shifted]) if images is None else shifted
         decoded = decode(asked)
         if decoded.ndim < 2 or len(decoded) != len(asked):
@@ -163,7 +165,7 @@ class TopDisLoss(nn.Module):
             raise ValueError(f"codes should have {len(weights)} coordinates, one per weight, got {d}")
         if n < 2:
             return -1, sign
-        alive = (codes.double().std(dim=0) >= DEAD).cpu()
+        alive = (as_float64(codes).std(dim=0) >= DEAD).cpu()
         chances = alive.double() if weights is None else alive * weights
         if not chances.sum() > 0:
             return -1, sign
@@ -178,7 +180,7 @@ class TopDisLoss(nn.Module):
 
 
 def _checked_weights(weights: Sequence[float] | Tensor) -> Float[Tensor, " d"]:
-    chances = torch.as_tensor(weights).detach().double().cpu()
+    chances = torch.as_tensor(weights).detach().cpu().double()
     if chances.ndim != 1 or not len(chances) or not torch.isfinite(chances).all() or (chances < 0).any():
         raise ValueError(f"weights should be d finite numbers >= 0, got shape {tuple(chances.shape)}")
     if not chances.sum() > 0:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gan_topdis.tensors import widest_float
+
 
 def gradients_of(
     loss: Tensor, parameters: Sequence[Tensor], *, keep_graph: bool = False
@@ -37,13 +39,14 @@ def apply_gradients(
     for parts in zip(*terms, strict=True):
         present = [part for part in parts if part is not None]
         sums.append(sum(present[1:], present[0]) if present else None)
-    norms = [gradient.double().norm() for gradient in sums if gradient is not None]
+    norms = [gradient.to(widest_float(gradient.device)).norm() for gradient in sums if gradient is not None]
     norm = float(torch.stack(norms).norm()) if norms else 0.0
     if not math.isfinite(norm):
         raise ValueError("the gradient should be finite, got NaN or infinity; try a smaller learning rate")
-    scale = 1.0 if clip is None or norm <= clip else clip / norm
+    if clip is not None and norm > clip:
+        sums = [None if gradient is None else gradient * (clip / norm) for gradient in sums]
     for parameter, gradient in zip(parameters, sums, strict=True):
-        parameter.grad = None if gradient is None else gradient * scale
+        parameter.grad = gradient
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return norm
