@@ -74,7 +74,9 @@ def training_run(
         status = "complete"
     except KeyboardInterrupt:
         status = "interrupted"
-        raise Interrupted(f"a checkpoint is in {outdir}; continue with: {continuation(arguments)}") from None
+        kept = "a" if (outdir / "checkpoint.pt").exists() else "no"
+        advice = f"{kept} checkpoint is in {outdir}; continue with: {continuation(arguments)}"
+        raise Interrupted(advice) from None
     finally:
         with suppress(OSError):  # the error on its way out is the one to report
             record.ended(status).save(outdir)

@@ -17,6 +17,7 @@ from torch import Tensor
 from gan_topdis.connectivity.connectivity_autoencoder import ConnectivityAutoencoder
 from gan_topdis.losses import ConnectivityLoss
 from gan_topdis.training import (
+    FINGERPRINT,
     Batches,
     Compute,
     ImageSource,
@@ -94,31 +95,31 @@ def fit(
         block_init=block_init,
         seed=seed,
     )
-    compute = start_compute(device, precision)
-    batch = min(batch_size, source.size)
-    task = ConnectivityTask(
-        model.to(compute.device),
-        source,
-        compute,
-        loss=loss,
-        weight=weight,
-        batch_size=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    settings = {
-        **model.settings,
-        "eta": float(eta),
-        "weight": float(weight),
-        "over_branches": over_branches,
-        "batch_size": batch,
-        "learning_rate": learning_rate,
-        "images": source.size,
-        "seed": seed,
-        "precision": precision,
-        "processes": compute.world_size,
-    }
-    try:
+    with start_compute(device, precision) as compute:
+        batch = min(batch_size, source.size)
+        task = ConnectivityTask(
+            model.to(compute.device),
+            source,
+            compute,
+            loss=loss,
+            weight=weight,
+            batch_size=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+        )
+        settings = {
+            **model.settings,
+            "eta": float(eta),
+            "weight": float(weight),
+            "over_branches": over_branches,
+            "batch_size": batch,
+            "learning_rate": learning_rate,
+            "images": source.size,
+            FINGERPRINT: source.fingerprint(),
+            "seed": seed,
+            "precision": precision,
+            "processes": compute.world_size,
+        }
         train(
             task,
             steps,
@@ -134,8 +135,6 @@ def fit(
         model.eval()
         if outdir is not None and compute.rank == 0:
             model.save(os.path.join(outdir, MODEL_FILE))
-    finally:
-        compute.close()
     return model
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from math import cos, pi
 from typing import Any, final
 
@@ -17,10 +18,13 @@ from torch import Tensor, nn
 
 from gan_topdis.seeding import seeded_generator
 from gan_topdis.training import (
+    FINGERPRINT,
     Batches,
     Compute,
     ImageSource,
     TrainingProgress,
+    apply_gradients,
+    gradients_of,
     image_source,
     load_model,
     save_model,
@@ -144,7 +148,8 @@ def fit_feature_classifier(
         The network in evaluation mode, on the device it was trained on.
 
     Raises:
-        ValueError: images or labels that are not as above, or test images without labels.
+        ValueError: images or labels that are not as above, test images without labels, another run in
+            `outdir`, or a gradient that is not finite.
         OSError: something cannot be written.
         KeyboardInterrupt: after a checkpoint.
     """
@@ -152,30 +157,29 @@ def fit_feature_classifier(
         raise ValueError("test_images and test_labels should be given together")
     source = image_source(images)
     y = _classes(labels, source.size, "labels")
-    compute = start_compute(device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeded_generator(seed, _INITIAL_WEIGHTS).initial_seed() % 2**63)
-        model = FeatureClassifier(source.channels, int(y.max()) + 1)
-    model.to(compute.device)
-    batch = min(batch_size, source.size)
-    task = _ClassifierTask(model, source, y, compute, steps, batch, learning_rate, seed)
-    settings = {
-        "steps": steps,
-        "batch_size": batch,
-        "learning_rate": learning_rate,
-        "images": source.size,
-        "classes": model.classes,
-        "seed": seed,
-    }
-    try:
+    with start_compute(device) as compute:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded_generator(seed, _INITIAL_WEIGHTS).initial_seed() % 2**63)
+            model = FeatureClassifier(source.channels, int(y.max()) + 1)
+        model.to(compute.device)
+        batch = min(batch_size, source.size)
+        task = _ClassifierTask(model, source, y, compute, steps, batch, learning_rate, seed)
+        settings = {
+            "steps": steps,
+            "batch_size": batch,
+            "learning_rate": learning_rate,
+            "images": source.size,
+            FINGERPRINT: source.fingerprint(),
+            "labels_sha256": sha256(y.numpy().tobytes()).hexdigest(),
+            "classes": model.classes,
+            "seed": seed,
+        }
         train(task, steps, compute, settings=settings, outdir=outdir, resume=resume, on_progress=on_progress)
         model.eval()
         if test_images is not None:
             model.accuracy = classifier_accuracy(model, test_images, test_labels)
         if outdir is not None and compute.rank == 0:
             model.save(os.path.join(outdir, FEATURE_CLASSIFIER_FILE))
-    finally:
-        compute.close()
     return model
 
 
@@ -226,14 +230,11 @@ class _ClassifierTask:
         target = self._labels[rows].to(self._compute.device)
         loss = nn.functional.cross_entropy(logits, target)
         parameters = list(self._model.parameters())
-        gradients = self._compute.mean(torch.autograd.grad(loss, parameters))
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self._adam.step()
+        apply_gradients(self._adam, parameters, self._compute.mean(gradients_of(loss, parameters)))
         self._compute.average_buffers(self._model)
         if not log_due:
             return {}
-        right = (logits.argmax(dim=1) == target).double().mean()
+        right = (logits.argmax(dim=1) == target).float().mean()
         return {"cross_entropy": float(loss.detach()), "batch_accuracy": float(right)}
 
     def state_dict(self) -> dict[str, Any]:

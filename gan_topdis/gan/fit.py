@@ -106,8 +106,7 @@ def fit(
     if objective != "logistic" and objective_options:
         raise ValueError(f"objective_options are those of the logistic objective, not of {objective}")
     channels, resolution, size, described = image_sizes(images)
-    compute = start_compute(device, precision)
-    try:
+    with start_compute(device, precision) as compute:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded_generator(seed, INITIAL_WEIGHTS).initial_seed() % 2**63)
             gan = CramerGAN(
@@ -154,7 +153,7 @@ def fit(
                 **{name: str(value) for name, value in options.items()},
                 "batch_size": batch,
                 "model": dict(gan.settings),
-                "images": described,
+                **described,
                 "seed": seed,
                 "precision": precision,
                 "processes": compute.world_size,
@@ -170,8 +169,6 @@ def fit(
         if outdir is not None and compute.rank == 0:
             gan.save(os.path.join(outdir, GAN_FILE))
             gan.save_generator(os.path.join(outdir, GENERATOR_FILE))
-    finally:
-        compute.close()
     return gan
 
 

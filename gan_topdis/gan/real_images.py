@@ -11,22 +11,23 @@ from torch import Tensor
 from gan_topdis.gan.draws import FRESH_IMAGES
 from gan_topdis.gan.fresh_images import FreshImages
 from gan_topdis.seeding import seeded_generator
-from gan_topdis.training import Batches, Compute, image_source
+from gan_topdis.training import FINGERPRINT, Batches, Compute, image_source
 
 RealImages = Callable[[int], Float[Tensor, "n c h w"]]
 """Step to this process' share of its images, in [0, 1], on the CPU."""
 
 
-def image_sizes(images: Any) -> tuple[int, int, int | None, str]:
+def image_sizes(images: Any) -> tuple[int, int, int | None, dict[str, str]]:
     """Channels, pixels a side, number (None: no end), and what a checkpoint says about the images.
 
     Raises:
         ValueError, TypeError: of `training.image_source`.
     """
     if isinstance(images, FreshImages):
-        return images.channels, images.resolution, None, images.name
+        return images.channels, images.resolution, None, {"images": images.name}
     source = image_source(images)
-    return source.channels, source.resolution, source.size, str(source.size)
+    described = {"images": str(source.size), FINGERPRINT: source.fingerprint()}
+    return source.channels, source.resolution, source.size, described
 
 
 def real_images(images: Any, batch_size: int, seed: int, compute: Compute) -> RealImages:

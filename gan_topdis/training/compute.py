@@ -16,18 +16,34 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gan_topdis.tensors import widest_float
+
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "mixed": "bf16-mixed"}
 """`mixed` computes networks in bfloat16, which needs no scaling of losses; weights stay float32."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Attributes: the fabric; device; this process and how many there are."""
+    """Device, precision and processes.
+
+    At the end of a `with` block a process leaves the others, once all have come there: one that just exits
+    may abort them. When an error is on its way it does not wait for the others, which may never come.
+
+    Attributes: the fabric; device; this process and how many there are.
+    """
 
     fabric: Any
     device: torch.device
     rank: int
     world_size: int
+
+    def __enter__(self) -> Compute:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None and self.world_size > 1:
+            self.fabric.barrier()
+            torch.distributed.destroy_process_group()
 
     def autocast(self) -> AbstractContextManager[None]:
         """Inside, networks compute in the precision that was asked for."""
@@ -49,8 +65,15 @@ class Compute:
         """Means of numbers over processes, all of which have the same names."""
         if self.world_size == 1:
             return values
-        row = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
+        row = torch.tensor(list(values.values()), dtype=widest_float(self.device), device=self.device)
         return dict(zip(values, self.fabric.all_reduce(row, reduce_op="mean").tolist(), strict=True))
+
+    def any(self, here: bool) -> bool:
+        """Whether it holds in some process, which all then know; waits for them and for the device."""
+        if self.world_size == 1:
+            return here
+        count = torch.tensor(float(here), device=self.device)
+        return bool(self.fabric.all_reduce(count, reduce_op="sum") > 0)
 
     def average_buffers(self, module: torch.nn.Module) -> None:
         """Floating-point buffers, which each process changed by its own part of the batch, become alike."""
@@ -61,12 +84,6 @@ class Compute:
 
     def barrier(self) -> None:
         self.fabric.barrier()
-
-    def close(self) -> None:
-        """Leaves the other processes, after all have come here; a process that just exits may abort them."""
-        if self.world_size > 1 and torch.distributed.is_initialized():
-            self.fabric.barrier()
-            torch.distributed.destroy_process_group()
 
 
 def start_compute(device: str = "auto", precision: str = "32") -> Compute:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+FINGERPRINT = "images_sha256"
+"""Name of a source's fingerprint among the settings that are kept with a checkpoint."""
+_ROWS = 16
+_LEVELS = 65_535
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,21 @@ class ImageSource:
     channels: int
     resolution: int
     batch: Callable[[np.ndarray], Tensor]
+
+    def fingerprint(self) -> str:
+        """SHA-256, hexadecimal, of the number and size of the images and of 16 of them, evenly spread.
+
+        Brightness counts in steps of 1 / 65535: uint8 and what is made of it by division are the same, on any
+        device. Images that are not the same when read again, as with random flips, count by number and size.
+        """
+        rows = np.linspace(0, self.size - 1, min(self.size, _ROWS)).round().astype(np.int64)
+        first, again = (
+            (self.batch(rows).cpu() * _LEVELS).round().numpy().astype(np.uint16) for _ in range(2)
+        )
+        content = hashlib.sha256(repr((self.size, self.channels, self.resolution)).encode())
+        if np.array_equal(first, again):
+            content.update(first.tobytes())
+        return content.hexdigest()
 
 
 def image_source(images: Any) -> ImageSource:
@@ -35,6 +57,11 @@ def image_source(images: Any) -> ImageSource:
         ValueError: no images, another shape or range, NaN.
         TypeError: none of these.
     """
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"images should be an array, a tensor or a data set, got the path {os.fsdecode(images)}; "
+            "a folder of pictures is opened by gan_topdis.data.read_image_folder"
+        )
     if hasattr(images, "batch") and hasattr(images, "__len__"):
         read: Callable[[np.ndarray], Tensor] = lambda rows: _checked(images.batch(rows))  # noqa: E731
     elif hasattr(images, "shape") and hasattr(images, "dtype"):
@@ -45,7 +72,7 @@ def image_source(images: Any) -> ImageSource:
         else:
             read = lambda rows: _checked(torch.as_tensor(np.asarray(images[rows])))  # noqa: E731
     elif hasattr(images, "__getitem__") and hasattr(images, "__len__"):
-        read = lambda rows: _checked(torch.stack([_item(images[int(row)]) for row in rows]))  # noqa: E731
+        read = lambda rows: _checked(_stacked([_item(images[int(row)]) for row in rows]))  # noqa: E731
     else:
         raise TypeError(
             "images should be an array (n, C, H, W), a tensor, or a data set with __len__ and __getitem__, "
@@ -53,17 +80,35 @@ def image_source(images: Any) -> ImageSource:
         )
     if len(images) == 0:
         raise ValueError("images should hold at least one image, got none")
-    first = read(np.arange(1))
-    if first.shape[2] != first.shape[3]:
-        raise ValueError(
-            f"images should be square, got {first.shape[2]} x {first.shape[3]} pixels; crop them first"
-        )
-    return ImageSource(len(images), first.shape[1], first.shape[2], read)
+    _, channels, height, width = read(np.arange(1)).shape
+    if height != width:
+        if channels == height and width in (1, 3, 4):
+            raise ValueError(
+                f"images of shape (n, {channels}, {height}, {width}): channels come last; give (n, C, H, W): "
+                "images.transpose(0, 3, 1, 2)"
+            )
+        raise ValueError(f"images should be square, got {height} x {width} pixels; crop them first")
+    return ImageSource(len(images), channels, height, read)
 
 
 def _item(item: Any) -> Tensor:
     image = item[0] if isinstance(item, (tuple, list)) else item
+    if not hasattr(image, "shape"):
+        raise TypeError(
+            f"items of a data set should be arrays or tensors (C, H, W), got {type(image).__name__}; "
+            "pictures of PIL become tensors by the transform torchvision.transforms.PILToTensor()"
+        )
     return torch.as_tensor(np.asarray(image))
+
+
+def _stacked(items: list[Tensor]) -> Tensor:
+    for item in items:
+        if item.shape != items[0].shape:
+            raise ValueError(
+                f"images should all have the same shape, got {tuple(items[0].shape)} and "
+                f"{tuple(item.shape)}; crop or resize them first"
+            )
+    return torch.stack(items)
 
 
 def _checked(images: Tensor) -> Float[Tensor, "n C H W"]:

@@ -11,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 from gan_topdis.training.checkpoint import load_checkpoint, save_checkpoint
 from gan_topdis.training.compute import Compute
 from gan_topdis.training.csv_log import CSVLog
+from gan_topdis.training.image_source import FINGERPRINT
+from gan_topdis.training.interruption import interruption
 
 CHECKPOINT_FILE, LOG_FILE = "checkpoint.pt", "log.csv"
 
@@ -56,6 +58,12 @@ def train(
 ) -> None:
     """Run a task to its last step.
 
+    Ctrl-C (SIGINT) and SIGTERM wait for the end of the step and its log line, since a state within a step
+    cannot be resumed exactly; a second one does not wait, and leaves the last checkpoint as it was. Several
+    processes ask each other after every step, so that all stop after the same one; there a second signal
+    changes nothing, since launchers repeat signals, and kill by themselves what does not stop (torchrun after
+    30 s). Outside the main thread signals are not heard.
+
     Args:
         task: same settings and state in every process.
         steps: in all, those of earlier sessions included.
@@ -70,9 +78,10 @@ def train(
             written, in the first process: for pictures of a training under way.
 
     Raises:
-        ValueError: settings differ from those of the checkpoint, or the checkpoint cannot be used.
+        ValueError: settings differ from those of the checkpoint, it has more steps, or it cannot be used.
         OSError: something cannot be written; the last checkpoint is as it was.
-        KeyboardInterrupt: after a checkpoint of the steps that were complete.
+        KeyboardInterrupt: at a signal, or from `on_progress` or `on_checkpoint`, after a checkpoint. What the
+            task raises, this too, leaves the last checkpoint as it was.
     """
     for name, value in (("steps", steps), ("log_every", log_every), ("checkpoint_every", checkpoint_every)):
         if value < 1:
@@ -83,7 +92,7 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         if resume and (folder / CHECKPOINT_FILE).exists():
-            first = _resumed(task, folder / CHECKPOINT_FILE, settings)
+            first = _resumed(task, folder / CHECKPOINT_FILE, settings, steps)
     log = CSVLog(folder / LOG_FILE, after=first) if folder is not None and writes else None
 
     def keep(done: int) -> None:
@@ -93,43 +102,51 @@ def train(
                 {"step": done, "settings": dict(settings), "task": task.state_dict()},
             )
 
-    done, kept = first, first
     logs: Mapping[str, float] = {}
-    try:
-        for number in range(first, steps):
-            due = (number + 1) % log_every == 0 or number + 1 == steps
-            latest = task.step(number, log_due=due)
-            done = number + 1
-            if due:
+    with interruption(repeats_raise=compute.world_size == 1) as stop:
+        for done in range(first + 1, steps + 1):
+            log_due = done % log_every == 0 or done == steps
+            checkpoint_due = done % checkpoint_every == 0 or done == steps
+            latest = task.step(done - 1, log_due=log_due)
+            if log_due:
                 logs = compute.mean_of(dict(latest))
                 if log is not None:
                     log.append(done, logs)
-            if done % checkpoint_every == 0 or done == steps:
+            if checkpoint_due:
                 keep(done)
-                kept = done
-                if on_checkpoint is not None and compute.rank == 0:
+            try:
+                if checkpoint_due and on_checkpoint is not None and compute.rank == 0:
                     on_checkpoint(done)
-            if on_progress is not None and compute.rank == 0:
-                on_progress(TrainingProgress(done, steps, logs))
-    except KeyboardInterrupt:
-        if done > kept:
-            keep(done)
-        raise
+                if on_progress is not None and compute.rank == 0:
+                    on_progress(TrainingProgress(done, steps, logs))
+            except KeyboardInterrupt:
+                stop.asked = True
+            if compute.any(stop.asked):
+                if not checkpoint_due:
+                    keep(done)
+                compute.barrier()  # a launcher ends all processes when one ends
+                raise KeyboardInterrupt
     compute.barrier()
 
 
-def _resumed(task: Task, path: Path, settings: Mapping[str, Any]) -> int:
+def _resumed(task: Task, path: Path, settings: Mapping[str, Any], steps: int) -> int:
     """Steps that the checkpoint holds, now in the task."""
     state = load_checkpoint(path)
     try:
-        step, before, content = int(state["step"]), dict(state["settings"]), state["task"]
+        done, before, content = int(state["step"]), dict(state["settings"]), state["task"]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} is no checkpoint of a training run") from None
+    if FINGERPRINT not in before:  # a run from before images were compared
+        before[FINGERPRINT] = settings.get(FINGERPRINT)
     for name in sorted({*before, *settings}):
         if before.get(name) != settings.get(name):
             raise ValueError(
                 f"the run to continue has {name} {before.get(name)}, this one {settings.get(name)}; use the "
                 "same settings, or another outdir"
             )
+    if done > steps:
+        raise ValueError(
+            f"the run was trained to {done} steps, more than the {steps} asked for; ask for at least as many"
+        )
     task.load_state_dict(content)
-    return step
+    return done

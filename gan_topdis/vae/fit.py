@@ -10,7 +10,7 @@ import torch
 
 from gan_topdis.losses import TopDisLoss
 from gan_topdis.seeding import seeded_generator
-from gan_topdis.training import TrainingProgress, image_source, start_compute, train
+from gan_topdis.training import FINGERPRINT, TrainingProgress, image_source, start_compute, train
 from gan_topdis.vae.architectures import VAE
 from gan_topdis.vae.objectives import build_objective
 from gan_topdis.vae.training_task import INITIAL_WEIGHTS, TopDisSchedule, VAETask
@@ -99,46 +99,46 @@ def fit(
     if topdis_sampler != "uniform" and "weights" in (topdis_options or {}):
         raise ValueError(f"weights of topdis_options and topdis_sampler {topdis_sampler} exclude each other")
     source = image_source(images)
-    compute = start_compute(device, precision)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeded_generator(seed, INITIAL_WEIGHTS).initial_seed() % 2**63)
-        vae = VAE(
-            source.channels, source.resolution, latent, architecture=architecture, **(model_options or {})
+    with start_compute(device, precision) as compute:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded_generator(seed, INITIAL_WEIGHTS).initial_seed() % 2**63)
+            vae = VAE(
+                source.channels, source.resolution, latent, architecture=architecture, **(model_options or {})
+            )
+            goal = build_objective(objective, vae, source.size, **(objective_options or {}))
+        published = goal.optimizers()
+        batch = min(published.batch if batch_size is None else batch_size, source.size)
+        task = VAETask(
+            vae.to(compute.device),
+            goal.to(compute.device),
+            source,
+            compute,
+            batch_size=batch,
+            learning_rate=learning_rate,
+            topdis=TopDisLoss(**(topdis_options or {})).to(compute.device),
+            schedule=schedule,
+            seed=seed,
         )
-        goal = build_objective(objective, vae, source.size, **(objective_options or {}))
-    published = goal.optimizers()
-    batch = min(published.batch if batch_size is None else batch_size, source.size)
-    task = VAETask(
-        vae.to(compute.device),
-        goal.to(compute.device),
-        source,
-        compute,
-        batch_size=batch,
-        learning_rate=learning_rate,
-        topdis=TopDisLoss(**(topdis_options or {})).to(compute.device),
-        schedule=schedule,
-        seed=seed,
-    )
-    settings = {
-        "objective": objective,
-        "objective_options": _recorded(objective_options),
-        "topdis_weight": float(topdis_weight),
-        "topdis_start": start if topdis_weight else 0,
-        "topdis_ramp": topdis_ramp,
-        "topdis_options": _recorded(topdis_options),
-        "orthogonalise": orthogonalise,
-        "batch_size": batch,
-        "learning_rate": learning_rate,
-        "model": dict(vae.settings),
-        "images": source.size,
-        "seed": seed,
-        "precision": precision,
-        "processes": compute.world_size,
-    }
-    # left out where they have their defaults: runs from before there was a choice go on
-    settings |= {} if topdis_sampler == "uniform" else {"topdis_sampler": topdis_sampler}
-    settings |= {} if topdis_codes == "sampled" else {"topdis_codes": topdis_codes}
-    try:
+        settings = {
+            "objective": objective,
+            "objective_options": _recorded(objective_options),
+            "topdis_weight": float(topdis_weight),
+            "topdis_start": start if topdis_weight else 0,
+            "topdis_ramp": topdis_ramp,
+            "topdis_options": _recorded(topdis_options),
+            "orthogonalise": orthogonalise,
+            "batch_size": batch,
+            "learning_rate": learning_rate,
+            "model": dict(vae.settings),
+            "images": source.size,
+            FINGERPRINT: source.fingerprint(),
+            "seed": seed,
+            "precision": precision,
+            "processes": compute.world_size,
+        }
+        # left out where they have their defaults: runs from before there was a choice go on
+        settings |= {} if topdis_sampler == "uniform" else {"topdis_sampler": topdis_sampler}
+        settings |= {} if topdis_codes == "sampled" else {"topdis_codes": topdis_codes}
         train(
             task,
             steps,
@@ -154,8 +154,6 @@ def fit(
         vae.eval()
         if outdir is not None and compute.rank == 0:
             vae.save(os.path.join(outdir, MODEL_FILE))
-    finally:
-        compute.close()
     return vae
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 
 import numpy as np
@@ -84,18 +86,22 @@ def test_resume_gives_the_same_bytes(tmp_path, points):
     assert "has seed 0, this one 1" in line or "start_sha256" in line
 
 
-def test_interruption_says_how_to_go_on(tmp_path, points, monkeypatch):
+@pytest.mark.parametrize("at_once", [False, True])
+def test_interruption_says_how_to_go_on(tmp_path, points, monkeypatch, at_once):
     from gan_topdis.shapes.matching_task import MatchingTask
 
     original = MatchingTask.step
 
     def step(self, number, *, log_due):
-        if number == 3:
+        if at_once:
             raise KeyboardInterrupt
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return original(self, number, log_due=log_due)
 
     monkeypatch.setattr(MatchingTask, "step", step)
     line = error_line(matching(tmp_path / "out", "--reference", points, "--steps", 5), exit_code=130)
+    assert line.startswith(f"Interrupted: {'no' if at_once else 'a'} checkpoint is in {tmp_path / 'out'}; ")
     assert "continue with: gan-topdis match-shapes" in line and line.endswith("--resume")
     monkeypatch.undo()
     assert matching(tmp_path / "out", "--reference", points, "--steps", 5, "--resume").exit_code == 0

@@ -79,6 +79,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(images, tmp_path):
     assert (tmp_path / "out" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
     with pytest.raises(ValueError, match=r"has weight 20.0, this one 1.0"):
         fit(images, **FEW, seed=2, weight=1.0, outdir=tmp_path / "out", resume=True)
+    with pytest.raises(ValueError, match="the run to continue has images_sha256"):
+        fit(255 - images, **FEW, seed=2, outdir=tmp_path / "out", resume=True)
 
 
 def test_checkpoints_are_told_of(images):

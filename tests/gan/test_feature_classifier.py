@@ -78,6 +78,15 @@ def test_interrupted_and_resumed_equals_uninterrupted(bars, tmp_path):
     assert not same(fit_feature_classifier(images, labels, **{**options, "seed": 5}), whole)
     with pytest.raises(ValueError, match="the run to continue has steps 12, this one 13"):
         fit_feature_classifier(images, labels, **{**options, "steps": 13}, outdir=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="the run to continue has images_sha256"):
+        fit_feature_classifier(1 - images, labels, **options, outdir=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="the run to continue has labels_sha256"):
+        fit_feature_classifier(images, 1 - labels, **options, outdir=tmp_path, resume=True)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(bars):
+    with pytest.raises(ValueError, match="the gradient should be finite, got NaN or infinity"):
+        fit_feature_classifier(*bars, steps=5, learning_rate=1e30, device="cpu")
 
 
 def test_refusals(bars, tmp_path):

@@ -176,6 +176,8 @@ def test_other_settings_are_refused_on_resume(tmp_path):
     fit(images, **options, outdir=tmp_path)
     with pytest.raises(ValueError, match=r"has gradient_penalty 10\.0, this one 5\.0"):
         fit(images, **options, gradient_penalty=5.0, outdir=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="the run to continue has images_sha256"):
+        fit(255 - images, **options, outdir=tmp_path, resume=True)
 
 
 def test_generator_files_that_are_damaged(tmp_path):

@@ -55,6 +55,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(images, tmp_path, objectiv
     with pytest.raises(KeyboardInterrupt):
         fit(images, **options, outdir=tmp_path / "out", on_progress=stop_after(7))
     torch.manual_seed(99)  # nothing global matters
+    with pytest.raises(ValueError, match="the run to continue has images_sha256"):
+        fit(255 - images, **options, outdir=tmp_path / "out", resume=True)
     resumed = fit(images, **options, outdir=tmp_path / "out", resume=True)
     assert same(resumed, whole)
     assert (tmp_path / "out" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
