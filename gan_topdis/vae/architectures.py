@@ -149,9 +149,10 @@ class VAE(nn.Module):
         """Mean and log variance of the codes of images in [0, 1].
 
         Raises:
-            TypeError: images are not floating point.
-            ValueError: they have not the shape this model was made for.
+            TypeError: images are no tensor, or not floating point.
+            ValueError: they are on another device than the model, or have not the shape it was made for.
         """
+        self._require_here(x, "images")
         if not x.is_floating_point():
             raise TypeError(f"images should be floating point in [0, 1], got {x.dtype}; use x.float() / 255")
         shape = (self.channels, self.resolution, self.resolution)
@@ -169,8 +170,10 @@ class VAE(nn.Module):
         """What the decoder says before the sigmoid.
 
         Raises:
-            ValueError: codes are not (n, d).
+            TypeError: codes are no tensor.
+            ValueError: they are on another device than the model, or not (n, d).
         """
+        self._require_here(z, "codes")
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"codes should have shape (n, {self.latent}), got {tuple(z.shape)}")
         logits: Tensor = self.decoder(z).to(z.dtype)
@@ -199,6 +202,19 @@ class VAE(nn.Module):
         layer = self.decoder[1]
         assert isinstance(layer, nn.Conv2d)
         return layer.weight.detach().square().sum(dim=(0, 2, 3)).sqrt()  # weight (out, d, 1, 1)
+
+    def _require_here(self, values: object, name: str) -> None:
+        """Refuse anything but a tensor on the device of the model."""
+        if not isinstance(values, Tensor):
+            raise TypeError(
+                f"{name} should be a torch.Tensor, got {type(values).__name__}; use torch.as_tensor({name})"
+            )
+        device = next(self.parameters()).device
+        if values.device != device:
+            raise ValueError(
+                f"{name} should be on the device of the model, {device}, got {values.device}; "
+                f'use {name}.to("{device}")'
+            )
 
 
 def _reference_weights(module: nn.Module) -> None:

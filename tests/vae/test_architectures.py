@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from small_vaes import small_vae
@@ -172,6 +173,19 @@ def test_refused_options(option, message):
 
 def test_refused_inputs():
     vae = small_vae()
+    with pytest.raises(
+        TypeError, match=r"should be a torch.Tensor, got ndarray; use torch.as_tensor\(images"
+    ):
+        vae.encode(np.zeros((2, 1, 16, 16), dtype=np.float32))
+    with pytest.raises(
+        TypeError, match=r"codes should be a torch.Tensor, got list; use torch.as_tensor\(cod"
+    ):
+        vae.decode([[0.0, 0.0, 0.0]])
+    elsewhere = r"should be on the device of the model, cpu, got meta; use \w+.to\(\"cpu\"\)"
+    with pytest.raises(ValueError, match=f"images {elsewhere}"):
+        vae.encode(torch.zeros(2, 1, 16, 16, device="meta"))
+    with pytest.raises(ValueError, match=f"codes {elsewhere}"):
+        vae.decode(torch.zeros(2, 3, device="meta"))
     with pytest.raises(TypeError, match=r"use x.float\(\) / 255"):
         vae.encode(torch.zeros(2, 1, 16, 16, dtype=torch.uint8))
     for shape in [(2, 3, 16, 16), (2, 1, 32, 32), (1, 16, 16), (0, 1, 16, 16)]:
