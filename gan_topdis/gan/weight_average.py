@@ -27,7 +27,6 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
     Source: Karras et al., Progressive Growing of GANs, arXiv:1710.10196, section 5.
     """
-    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(now, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
     for kept, new in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 
 import numpy as np
@@ -58,49 +58,43 @@ def mmd_squared(x: Bars, y: Bars, *, width: float) -> Float[Tensor, ""]:
             "x and y should have the same type and device, "
             f"got {x[0].dtype} on {x[0].device} and {y[0].dtype} on {y[0].device}"
         )
-    return float64_mmd_squared(x, y, width).to(x[0].dtype)
+    birth, lifetime = (torch.cat(parts) for parts in zip(x, y, strict=True))
+    return float64_mmd_squared((birth, lifetime), len(x[0]), width).to(x[0].dtype)
 
 
-def float64_mmd_squared(x: Bars, y: Bars, width: float, *, move_absent: bool = True) -> Float[Tensor, ""]:
+def float64_mmd_squared(
+    bars: Bars, of_x: int, width: float, *, move_absent: bool = True
+) -> Float[Tensor, ""]:
     """`mmd_squared` of samples that are known to be as they should, in float64.
 
     Args:
+        bars: those of x, then those of y; of_x: how many the former are.
         move_absent: whether lifetimes of 0 need their gradient. Those of tuples without bar do not: their
             lifetime does not change with the points.
     """
-    value: Tensor = _SquaredMMD.apply(*x, *y, width, move_absent)
+    value: Tensor = _SquaredMMD.apply(*bars, of_x, width, move_absent)
     return value
 
 
 class _SquaredMMD(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[no-untyped-def]
-        ctx, birth_x: Tensor, lifetime_x: Tensor, birth_y: Tensor, lifetime_y: Tensor, width, move_absent
-    ) -> Tensor:
-        n, m = len(birth_x), len(birth_y)
-        weight = torch.cat(
-            (
-                birth_x.new_full((n,), 1 / n, dtype=torch.float64),
-                birth_x.new_full((m,), -1 / m, dtype=torch.float64),
-            )
-        )
-        value, by_birth, by_lifetime = value_and_gradient(
-            torch.cat((birth_x, birth_y)),
-            torch.cat((lifetime_x, lifetime_y)),
-            weight,
-            width,
-            move_absent=move_absent,
-        )
-        ctx.save_for_backward(by_birth, by_lifetime)
-        ctx.n = n
+    def forward(ctx, birth: Tensor, lifetime: Tensor, of_x, width, move_absent) -> Tensor:  # type: ignore[no-untyped-def]
+        weight = signed_weights(of_x, len(birth) - of_x, birth.device)
+        value, *derivatives = value_and_gradient(birth, lifetime, weight, width, move_absent=move_absent)
+        ctx.save_for_backward(*derivatives)
         return value
 
     @staticmethod
     @first_derivative_only
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def]
         by_birth, by_lifetime = ((gradient * part).to(part.dtype) for part in ctx.saved_tensors)
-        n = ctx.n
-        return by_birth[:n], by_lifetime[:n], by_birth[n:], by_lifetime[n:], None, None
+        return by_birth, by_lifetime, None, None, None
+
+
+@lru_cache(maxsize=16)
+def signed_weights(n: int, m: int, device: torch.device) -> Float[Tensor, " tuples"]:
+    """1 / n for each of n tuples of x, -1 / m for each of m of y."""
+    return torch.tensor([1 / n] * n + [-1 / m] * m, dtype=torch.float64, device=device)
 
 
 def value_and_gradient(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_topdis.losses.mmd import float64_mmd_squared, require_width
+from gan_topdis.losses.ppm_tuples import DrawnTuples, TupleDraw
+from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.principal_persistence import bars_of_tuples, require_points
-from gan_topdis.persistence.subsamples import Key, derived_key, draw_key, random_bits, random_tuples
+from gan_topdis.persistence.subsamples import draw_key
 
 CONVENTIONS = ("paper", "reference")
 
@@ -119,35 +122,34 @@ class PPMRegularizer(nn.Module):
                 f"got {tuple(x.shape)} {x.dtype} on {x.device} and {tuple(y.shape)} {y.dtype} on {y.device}"
             )
         key = draw_key(generator)
-        total = 0 * (x[:0].double().sum() + y[:0].double().sum())  # tracked also where all weights are 0
-        for q, weight in enumerate(self.weights):
-            if weight:
-                total = total + weight * self._term(x, y, q, key)
-        return total.to(x.dtype)
+        orders = [q for q, weight in enumerate(self.weights) if weight]
+        if not orders:
+            return x[:0].sum() + y[:0].sum()  # 0, but tracked
+        draw = TupleDraw(self.subsamples, self.replacement, self.pool, self.pool_seed, self.all_pairs)
+        tuples = draw(key, orders, (len(x), len(y)), x.device)
+        squared = self._squared_mmds(torch.cat((x, y)), tuples).clamp(min=0)
+        if self.convention == "paper":
+            squared = squared / ((squared + ROOT_EPSILON).sqrt() + math.sqrt(ROOT_EPSILON))
+        terms = (self.weights[q] * term for q, term in zip(orders, squared.unbind(), strict=True))
+        return functools.reduce(torch.add, terms).to(x.dtype)
 
-    def _term(self, x: Tensor, y: Tensor, q: int, key: Key) -> Float[Tensor, ""]:
-        """T_q in float64."""
-        bars_x, bars_y = (
-            bars_of_tuples(points, self._tuples(points, q, cloud, key)) for cloud, points in enumerate((x, y))
-        )
+    def _squared_mmds(
+        self, points: Float[Tensor, "points d"], tuples: Sequence[DrawnTuples]
+    ) -> Float[Tensor, " orders"]:
+        """MMD^2 of each order in float64."""
         width = 2 * self.bandwidth if self.convention == "paper" else self.bandwidth
-        squared = float64_mmd_squared(bars_x, bars_y, width, move_absent=False).clamp(min=0)
-        if self.convention == "reference":
-            return squared
-        return squared / ((squared + ROOT_EPSILON).sqrt() + math.sqrt(ROOT_EPSILON))
+        if kernels_for(points) == "triton" and all(drawn.indices.shape[1] <= 4 for drawn in tuples):
+            from gan_topdis.losses.ppm_triton import squared_mmds
 
-    def _tuples(self, points: Tensor, q: int, cloud: int, key: Key) -> Int64[Tensor, "s corners"]:
-        n, device = points.shape[0], points.device
-        if q == 0 and self.all_pairs:
-            if n < 2:
-                raise ValueError(f"all_pairs needs clouds of at least 2 points, got {n}")
-            return torch.triu_indices(n, n, offset=1, device=device).T
-        key = derived_key(key, q, cloud)
-        numbers = torch.arange(self.subsamples, device=device)
-        if self.pool is not None:
-            numbers = (random_bits(key, numbers) * self.pool) >> 32
-            key = derived_key(torch.tensor(self.pool_seed), q, cloud)
-        return random_tuples(key, numbers, 2 * q + 2, n, replacement=self.replacement)
+            return squared_mmds(points, tuples, width)
+        return torch.stack(
+            [
+                float64_mmd_squared(
+                    bars_of_tuples(points, drawn.indices), drawn.of_x, width, move_absent=False
+                )
+                for drawn in tuples
+            ]
+        )
 
     def extra_repr(self) -> str:
         return (

@@ -7,7 +7,8 @@ a time, and keeps them in registers. Gradients are collected by the points: one 
 the edges that end there in a fixed order, without atomics. No program reads what a program of the same
 kernel has written.
 
-Checked in Triton's interpreter only, never yet on a GPU; its speed there is unknown.
+Tested in Triton's interpreter; the tests have not run on a GPU. PPM-Reg was timed on an H200 on 2026-11-26
+(docs/gan.md).
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def bars_and_edges(
         raise ValueError(
             f"tuples should have 2 or 4 points here, got {size}; the CPU kernels take any number"
         )
-    values, corners = _values(points), tuples.contiguous()
+    values, corners = float_values(points), tuples.contiguous()
     birth, lifetime = values.new_empty(s), values.new_empty(s)
     edges = torch.empty(s, 4, dtype=torch.int64, device=points.device)
     if s:
@@ -160,10 +161,15 @@ def bars_and_edges(
 
 
 @triton.jit
-def _scales(points, edges, weights, scales, count, d, T: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Weight of an edge divided by its length; 0 where the length is 0."""
+def _scales(points, edges, by_birth, by_lifetime, scales, count, d, T: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Weight of an edge divided by its length; 0 where the length is 0.
+
+    Edges 2 t and 2 t + 1 are those of birth and death of tuple t: lifetime = death - birth.
+    """
     e = tl.program_id(0).to(tl.int64) * T + tl.arange(0, T)
-    weight = tl.load(weights + e, mask=e < count, other=0.0)
+    weight = tl.load(by_lifetime + e // 2, mask=e < count, other=0.0).to(tl.float64)
+    of_birth = tl.load(by_birth + e // 2, mask=e < count, other=0.0).to(tl.float64)
+    weight = tl.where(e % 2 == 0, of_birth - weight, weight)
     needed = weight != 0
     i = tl.load(edges + 2 * e, mask=needed, other=0)
     j = tl.load(edges + 2 * e + 1, mask=needed, other=0)
@@ -211,21 +217,21 @@ def scatter(
         The sum at each point, added in float64 in an order that the edges alone determine; of the type of
         `points`. Nothing waits for the device.
     """
-    values = _values(points)
+    values = float_values(points)
     n, d = values.shape
-    result = torch.zeros_like(values)
-    if result.numel() == 0 or edges.numel() == 0:
-        return result.to(points.dtype)
-    by_birth, by_lifetime = grad_birth.double(), grad_lifetime.double()
-    weights = torch.stack([by_birth - by_lifetime, by_lifetime], dim=1).flatten()  # (2 s,), edge by edge
-    scales = torch.empty_like(weights)
+    if values.numel() == 0 or edges.numel() == 0:
+        return torch.zeros_like(points)
+    by_birth, by_lifetime = (float_values(part) for part in (grad_birth, grad_lifetime))
+    count = 2 * len(edges)
+    scales = torch.empty(count, dtype=torch.float64, device=values.device)
+    result = torch.empty_like(values)
     edges = edges.contiguous()
     at, ends = edges.flatten().sort(stable=True)
     starts = torch.searchsorted(at, torch.arange(n + 1, device=points.device))
     block = min(128, triton.next_power_of_2(d))
     with torch.cuda.device_of(values):
-        _scales[(triton.cdiv(len(weights), TUPLES),)](
-            values, edges, weights, scales, len(weights), d, T=TUPLES, enable_fp_fusion=False
+        _scales[(triton.cdiv(count, TUPLES),)](
+            values, edges, by_birth, by_lifetime, scales, count, d, T=TUPLES, enable_fp_fusion=False
         )
         _collect[(n, triton.cdiv(d, block))](
             values, edges, ends, starts, scales, result, d, E=EDGES, D=block, enable_fp_fusion=False
@@ -233,7 +239,7 @@ def scatter(
     return result.to(points.dtype)
 
 
-def _values(points: Tensor) -> Tensor:
-    """Contiguous float32 or float64; half precision becomes float32, which is exact."""
-    values = points.detach()
+def float_values(numbers: Tensor) -> Tensor:
+    """Contiguous float32 or float64 for a kernel; half precision becomes float32, which is exact."""
+    values = numbers.detach()
     return (values if values.dtype in (torch.float32, torch.float64) else values.float()).contiguous()

@@ -1,16 +1,19 @@
 """Random tuples of points by a counter-based generator: tuple 17 is the same whatever else is drawn.
 
-Plain integer operations of torch, so that they run where the points are, without waiting for the device.
+Keys are integers of Python, everything else plain integer operations of torch, so that they run where the
+points are, without waiting for the device.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-Key = Int64[Tensor, ""]
-"""What decides all tuples of a stream: 62 random bits, on any device."""
+Key = int
+"""What decides all tuples of a stream: 62 random bits."""
 
 LARGEST = 2**31
 """Points that 32 random bits are multiplied with, in 63."""
@@ -19,17 +22,19 @@ LARGEST = 2**31
 def draw_key(generator: torch.Generator | None = None) -> Key:
     """A key from a generator, by default torch's global one of the CPU, whatever device the points are on.
 
-    A generator on a GPU draws there, which CUDA graphs need.
+    A generator on a GPU is waited for.
     """
     device = "cpu" if generator is None else generator.device
-    return torch.randint(2**62, (), generator=generator, device=device)
+    return int(torch.randint(2**62, (), generator=generator, device=device))
 
 
 def derived_key(key: Key, *words: int) -> Key:
     """The key of an independent stream inside that of a key, named by non-negative integers."""
     for word in words:
-        step = (word + 1) * GAMMA % 2**64
-        key = _mixed(key + (step - 2**64 if step >= 2**63 else step))
+        key = (key + (word + 1) * GAMMA) & ALL_BITS
+        key = ((key ^ (key >> 30)) * MIX_1) & ALL_BITS
+        key = ((key ^ (key >> 27)) * MIX_2) & ALL_BITS
+        key ^= key >> 31
     return key & (2**62 - 1)
 
 
@@ -78,21 +83,39 @@ def random_tuples(
     return torch.stack(chosen, dim=1)
 
 
+def random_numbers(
+    keys: Sequence[Key], count: int, below: int, device: torch.device | str = "cpu"
+) -> Int64[Tensor, "keys count"]:
+    """Numbers 0 .. count - 1 of the stream of every key, uniform in 0 .. below - 1, below <= 2**31."""
+    counters = torch.arange(count, device=device)
+    bits = torch.cat([_states(key, counters) for key in keys])  # mixed together: fewer, larger operations
+    return ((_upper_half(bits) * below) >> 32).view(len(keys), count)
+
+
 def random_bits(key: Key, counters: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
     """32 random bits for every counter: the upper half of what SplitMix64 makes of key + counter * gamma."""
-    if key.device.type != "cpu":  # a number on the CPU goes anywhere without being waited for
-        key = key.to(counters.device)
-    return (_mixed(key + counters * GAMMA) >> 32) & 0xFFFFFFFF
+    return _upper_half(_states(key, counters))
 
 
-def _mixed(words: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
-    """The output function of SplitMix64. Products wrap around; shifts copy the sign, hence the masks."""
-    words = (words ^ ((words >> 30) & (2**34 - 1))) * MIX_1
-    words = (words ^ ((words >> 27) & (2**37 - 1))) * MIX_2
-    return words ^ ((words >> 31) & (2**33 - 1))
+def _states(key: Key, counters: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
+    return counters * _signed(GAMMA) + key
 
 
-# the constants of SplitMix64 as signed integers
-GAMMA = 0x9E3779B97F4A7C15 - 2**64
-MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
-MIX_2 = 0x94D049BB133111EB - 2**64
+def _upper_half(words: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
+    """The upper 32 bits of SplitMix64's output function. Products wrap around; shifts copy the sign, hence
+    the masks."""
+    words = (words ^ ((words >> 30) & (2**34 - 1))) * _signed(MIX_1)
+    words = (words ^ ((words >> 27) & (2**37 - 1))) * _signed(MIX_2)
+    return ((words ^ ((words >> 31) & (2**33 - 1))) >> 32) & 0xFFFFFFFF
+
+
+def _signed(word: int) -> int:
+    """64 bits as torch's int64 has them."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+# the constants of SplitMix64
+GAMMA = 0x9E3779B97F4A7C15
+MIX_1 = 0xBF58476D1CE4E5B9
+MIX_2 = 0x94D049BB133111EB
+ALL_BITS = 2**64 - 1

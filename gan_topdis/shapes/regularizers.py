@@ -15,6 +15,7 @@ from gan_topdis.persistence import (
     principal_persistence,
     vietoris_rips,
 )
+from gan_topdis.persistence.subsamples import draw_key
 from gan_topdis.shapes.diagram_distance import diagram_distance
 from gan_topdis.shapes.measure_distance import measure_distance
 
@@ -50,9 +51,12 @@ class WassersteinPPMRegularizer(nn.Module):
         """The regulariser of two clouds, in the unit of length; `generator` (CPU) decides the tuples."""
         total = 0.0 * x.sum()
         for q, weight in enumerate(self.weights):
+            if not weight:
+                for _ in range(2):
+                    draw_key(generator)  # so that the other q keeps its tuples
+                continue
             bars = [principal_persistence(p, q, self.subsamples, generator=generator) for p in (x, y)]
-            if weight:
-                total = total + weight * measure_distance(*bars).to(x.dtype)
+            total = total + weight * measure_distance(*bars).to(x.dtype)
         return total
 
 

@@ -232,7 +232,7 @@ def test_memory_layout_and_types(generator):
         value = mmd_squared(tuple(p.to(dtype) for p in x), tuple(p.to(dtype) for p in y), width=0.1)
         assert value.dtype == dtype
         assert value.item() == pytest.approx(expected.item(), rel=tolerance)
-    assert float64_mmd_squared(tuple(p.float() for p in x), y, 0.1).dtype == torch.float64
+    assert float64_mmd_squared(tuple(p.float() for p in x), 20, 0.1).dtype == torch.float64
 
 
 # --- refusals ---

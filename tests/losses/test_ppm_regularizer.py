@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_topdis.losses import CramerDistance, PPMRegularizer
 from gan_topdis.losses.ppm_regularizer import ROOT_EPSILON
@@ -174,7 +175,7 @@ def test_pool(generator):
     x, y = cloud(20, 2, generator=generator), cloud(15, 2, generator=generator)
 
     def bar(points: torch.Tensor, number: int, pool_seed: int) -> torch.Tensor:
-        key = derived_key(torch.tensor(pool_seed), 0, number)
+        key = derived_key(pool_seed, 0, number)
         return principal_persistence(points, 0, random_tuples(key, torch.arange(1), 2, len(points)))[1]
 
     for pool_seed in (0, 3):
@@ -276,6 +277,30 @@ def test_memory_layout_does_not_matter(generator):
     regularizer = PPMRegularizer(subsamples=100)
     expected = regularizer(x, y, generator=seeded(0))
     assert regularizer(x.T.contiguous().T, torch.stack((y, y))[:, ::1][1], generator=seeded(0)) == expected
+
+
+def test_operations_of_a_call():
+    """As in a GAN. It was 611 with keys that were tensors and tuples of the pool drawn anew (docs/gan.md)."""
+
+    class Counted(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.count += 1
+            return function(*args, **(kwargs or {}))
+
+    x, y = (torch.randn(192, 64, requires_grad=True) for _ in range(2))
+    regularizer = PPMRegularizer((1.0, 90.0), 0.5, 1024, "reference", replacement=False, pool=4096)
+    regularizer(x, y)
+    with Counted() as counted:
+        torch.autograd.grad(regularizer(x, y), [x, y])
+    assert 100 < counted.count < 160
+
+
+def test_nothing_of_a_pool_is_kept_in_the_state():
+    regularizer = PPMRegularizer(subsamples=10, pool=40)
+    regularizer(torch.randn(9, 2), torch.randn(9, 2))
+    assert not regularizer.state_dict()
 
 
 # --- refusals ---

@@ -44,7 +44,8 @@ KERNELS = [
     (
         f"{PERSISTENCE}.principal_persistence_triton",
         "_scales",
-        {"points": "*T", "edges": "*i64", "weights": "*fp64", "scales": "*fp64", "count": "i32", "d": "i32"},
+        {"points": "*T", "edges": "*i64", "by_birth": "*T", "by_lifetime": "*T", "scales": "*fp64"}
+        | {"count": "i32", "d": "i32"},
         {"T": 16},
     ),
     (
@@ -56,9 +57,22 @@ KERNELS = [
     ),
     (
         "gan_topdis.losses.mmd_triton",
+        "_collect_columns",
+        {
+            "birth": "*T",
+            "lifetime": "*T",
+            "weight": "*fp64",
+            "columns": "*fp64",
+            "present": "*i64",
+            "s": "i32",
+        },
+        {"B": 1024},
+    ),
+    (
+        "gan_topdis.losses.mmd_triton",
         "_sum_columns",
-        {"rows": "*fp64", "columns": "*fp64", "present": "*i64", "scale": "*fp64", "s": "i32"}
-        | {"sums": "*fp64"},
+        {"birth": "*T", "lifetime": "*T", "weight": "*fp64", "columns": "*fp64", "present": "*i64"}
+        | {"rates": "*fp64", "s": "i32", "shares": "*fp64", "derivatives": "*T"},
         {"ROWS": 32, "COLUMNS": 32},
     ),
     (

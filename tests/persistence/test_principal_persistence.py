@@ -54,7 +54,7 @@ def rough_cross_polytopes(q: int, d: int, generator: torch.Generator) -> tuple[t
     points = torch.cat([corners, -corners]).repeat(10, 1)
     points += 0.1 * cloud(10 * size, d, generator=generator)
     one_of_each = torch.randint(10, (30, size), generator=generator) * size + torch.arange(size)
-    any_ones = random_tuples(torch.tensor(5), torch.arange(30), size, 10 * size, replacement=False)
+    any_ones = random_tuples(5, torch.arange(30), size, 10 * size, replacement=False)
     return points, torch.cat([one_of_each, any_ones])
 
 
@@ -157,7 +157,7 @@ def test_edges_on_ties_are_the_first(generator):
 
 def test_scaling_isometry_and_relabelling(generator):
     points = cloud(30, 3, generator=generator)
-    tuples = random_tuples(torch.tensor(1), torch.arange(200), 4, 30)
+    tuples = random_tuples(1, torch.arange(200), 4, 30)
     birth, lifetime = principal_persistence(points, 1, tuples)
     scaled = principal_persistence(-4 * points, 1, tuples)
     assert torch.equal(scaled[0], 4 * birth)

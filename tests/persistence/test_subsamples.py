@@ -7,9 +7,15 @@ from itertools import permutations
 import pytest
 import torch
 
-from gan_topdis.persistence.subsamples import derived_key, draw_key, random_bits, random_tuples
+from gan_topdis.persistence.subsamples import (
+    derived_key,
+    draw_key,
+    random_bits,
+    random_numbers,
+    random_tuples,
+)
 
-KEY = torch.tensor(123456789)
+KEY = 123456789
 
 
 def splitmix64(state: int) -> int:
@@ -28,7 +34,7 @@ def test_bits_are_those_of_splitmix64():
     for key in (0, 1234567, 2**62 - 1):
         counters = torch.tensor([0, 1, 2, 17, 2**31, 2**40])
         expected = [splitmix64(key + int(c) * gamma) >> 32 for c in counters]
-        assert random_bits(torch.tensor(key), counters).tolist() == expected
+        assert random_bits(key, counters).tolist() == expected
 
 
 @pytest.mark.parametrize("replacement", [True, False])
@@ -90,13 +96,39 @@ def test_distinct_for_any_size():
     assert random_tuples(KEY, torch.arange(0), 4, 5).shape == (0, 4)
 
 
+def test_numbers_of_several_streams_are_those_of_each():
+    """Bits times `below`, shifted: a number does not depend on the other streams, or on how many follow."""
+    together = random_numbers([KEY, 5, 2**62 - 1], 40, 4096)
+    for key, numbers in zip([KEY, 5, 2**62 - 1], together, strict=True):
+        assert torch.equal(numbers, (random_bits(key, torch.arange(40)) * 4096) >> 32)
+        assert torch.equal(random_numbers([key], 7, 4096)[0], numbers[:7])
+    assert together.min() >= 0 and together.max() < 4096 and len(together.unique()) > 100
+
+
+def test_streams_of_recorded_runs():
+    """Numbers of version 1658870, whose keys were tensors: trainings draw the same tuples as they did."""
+    words = ((0, (0,)), (KEY, (0, 0)), (KEY, (1, 0)), (2**62 - 1, (2, 1)), (1, ()))
+    assert [derived_key(key, *named) for key, named in words] == [
+        2459150361376443823,
+        918200842745718,
+        974795605548712417,
+        2602603145043835583,
+        1,
+    ]
+    assert draw_key(torch.Generator().manual_seed(7)) == 1407639518939636932
+    assert random_bits(KEY, torch.arange(3)).tolist() == [4061956052, 574387417, 2056379672]
+    tuples = random_tuples(KEY, torch.tensor([0, 17, 1000]), 4, 192, replacement=False)
+    assert tuples.tolist() == [[181, 25, 91, 37], [163, 99, 169, 189], [160, 132, 92, 139]]
+    assert random_numbers([derived_key(KEY, 1, 0)], 5, 4096).tolist() == [[1385, 117, 1835, 713, 1737]]
+
+
 def test_keys():
     keys = [draw_key(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
     assert keys[0] == keys[1] != keys[2]
     torch.manual_seed(0)
     assert draw_key() == keys[0]  # the global generator, which then moves on
     assert draw_key() != keys[0]
-    streams = {int(derived_key(KEY, q, cloud)) for q in range(30) for cloud in range(2)}
+    streams = {derived_key(KEY, q, cloud) for q in range(30) for cloud in range(2)}
     assert len(streams) == 60
     assert all(0 <= stream < 2**62 for stream in streams)
     assert derived_key(KEY, 1, 2) != derived_key(KEY, 2, 1)

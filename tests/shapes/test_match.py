@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from gan_topdis.losses import CramerDistance
-from gan_topdis.shapes import REGULARIZERS, SHAPES, ShapeMatch, match, reference_shape, unit_scale
+from gan_topdis.persistence import principal_persistence
+from gan_topdis.shapes import (
+    REGULARIZERS,
+    SHAPES,
+    ShapeMatch,
+    match,
+    reference_shape,
+    regularizers,
+    unit_scale,
+)
 from gan_topdis.shapes.matching_task import paired_cramer
 from gan_topdis.shapes.regularizers import DEFAULT_WEIGHTS
 from gan_topdis.training import TrainingProgress
@@ -121,6 +130,27 @@ def test_every_regularizer_goes_down_alone(tmp_path, term, weights, rate):
     rows = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
     assert np.all(rows["main_loss"] == 0)
     assert rows["regularizer"][-1] < 0.7 * rows["regularizer"][0]
+
+
+def test_w_ppm_skips_a_dimension_of_weight_0(monkeypatch):
+    """And leaves the tuples of the other as they are."""
+    x, y = (torch.randn(12, 2, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    seen = []
+
+    def counted(*arguments, **options):
+        seen.append(arguments[1])
+        return principal_persistence(*arguments, **options)
+
+    monkeypatch.setattr(regularizers, "principal_persistence", counted)
+
+    def value(*weights: float) -> float:
+        term = regularizers.WassersteinPPMRegularizer(weights, 150)
+        return term(x, y, generator=torch.Generator().manual_seed(0)).item()
+
+    parts = value(2.0, 0.0), value(0.0, 3.0)
+    assert seen == [0, 0, 1, 1] and min(parts) > 0
+    assert value(2.0, 3.0) == pytest.approx(sum(parts), rel=1e-6)
+    assert value(0.0, 0.0) == 0
 
 
 def test_paired_cramer_estimates_the_cramer_distance():
