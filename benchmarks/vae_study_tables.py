@@ -76,4 +76,6 @@ def _chosen(rows: Rows, name: str, objective: str, variant: str) -> dict[int, Ma
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
-    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}"
+    """Mean and standard deviation, n - 1 in its denominator: seeds are a sample, and one has no spread."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
