@@ -64,8 +64,8 @@ def _with_splits(name: str, split: str, resolution: int, grey: bool, *, asked: b
 
 def _place(name: str) -> Path:
     """Folder or archive of a set. Raises: FileNotFoundError: says where it was looked for."""
-    folders = [Path(FASHION_FOLDER)] if name == "fashion-mnist" else []
-    folders += [Path(os.environ[DATA_VARIABLE])] if os.environ.get(DATA_VARIABLE) else []
+    folders = [Path(os.environ[DATA_VARIABLE])] if os.environ.get(DATA_VARIABLE) else []
+    folders += [Path(FASHION_FOLDER)] if name == "fashion-mnist" else []
     folders += [Path("data")]
     for folder in folders:
         for file in _PLACES[name]:

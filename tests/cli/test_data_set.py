@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from command import error_line, run
 
-from gan_topdis.cli import data_set
+from gan_topdis.cli import data_set, image_sets
 from gan_topdis.cli.data_set import open_data_set
 from gan_topdis.config.train_vae import PUBLISHED
 from gan_topdis.data import dsprites, mpi3d, shapes3d
@@ -140,6 +139,12 @@ def test_the_variable_goes_before_the_folder_of_the_package(tmp_path, monkeypatc
     packages["fashion-mnist"] = (packages["fashion-mnist"][0], (str(tmp_path / "system"),), "")
     monkeypatch.setattr(data_set, "_PACKAGES", packages)
     monkeypatch.delenv("GAN_TOPDIS_DATA", raising=False)
-    assert data_set._package("fashion-mnist").parent == tmp_path / "system"
-    monkeypatch.setitem(os.environ, "GAN_TOPDIS_DATA", str(tmp_path / "mine"))
-    assert data_set._package("fashion-mnist").parent == tmp_path / "mine"
+    monkeypatch.setattr(image_sets, "FASHION_FOLDER", str(tmp_path / "system"))
+    for find in (
+        lambda: data_set._package("fashion-mnist").parent,
+        lambda: image_sets._place("fashion-mnist"),
+    ):
+        assert find() == tmp_path / "system"
+        with monkeypatch.context() as told:
+            told.setenv("GAN_TOPDIS_DATA", str(tmp_path / "mine"))
+            assert find() == tmp_path / "mine"
