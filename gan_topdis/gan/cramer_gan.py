@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, final
 
@@ -129,13 +130,16 @@ class CramerGAN(nn.Module):
 
     @torch.no_grad()
     def sample(self, count: int, *, seed: int = 0) -> Float[Tensor, "n c h w"]:
-        """Images in [0, 1] of random latents; the first of them are the same for any `count`.
+        """Images in [0, 1] of random latents; the first latents are the same for any `count`.
 
         The generator should be in evaluation mode, as after `fit` and `load`. Noise of StyleGAN2 is that
         stored with its weights.
         """
         device = next(self.generator.parameters()).device
-        z = draw_latents(self.law, count, self.z_dim, seeded_generator(seed, SAMPLES)).to(device)
+        # torch draws normal numbers in blocks of 16 and the last ones, if they fill no block, in another way
+        together = 16 // math.gcd(16, self.z_dim)
+        drawn = -(-count // together) * together
+        z = draw_latents(self.law, drawn, self.z_dim, seeded_generator(seed, SAMPLES))[:count].to(device)
         images: Tensor
         if self.network == "stylegan2":
             images = self.generator(z, noise_mode="const")

@@ -78,7 +78,8 @@ def paired_critic_gain(real: Float[Tensor, "n d"], generated: Float[Tensor, "n d
     """mean((|x0 - y1| - |x0 - x1|) - (|y0 - y1| - |y0 - x1|)): the Cramer distance as the critic sees it.
 
     Unbiased too, and a difference f(x0) - f(y0) of f(z) = |z - y1| - |z - x1|, on which the gradient
-    penalty acts.
+    penalty acts. The authors' code has it so for images; for semi-supervised learning (28 pixels) it has y0
+    in the first term, |x0 - y0| in place of |x0 - y1|: of the same expectation, but not this loss.
 
     Args, errors, gradient: those of `CramerDistance` with estimate `paired`; larger is better.
     Source: Wong, Lee, Yan, ICLR 2025, the discriminator's loss; Bellemare et al., arXiv:1705.10743.

@@ -75,7 +75,8 @@ def match(
         curve: whether diagrams are compared at these steps, which needs scipy.
         device: auto, cpu, cuda, mps.
         outdir: for `checkpoint.pt` and `log.csv`; nothing is written when None.
-        resume: continue the run in `outdir`, to the very result of a whole one.
+        resume: continue the run in `outdir`, to the very result of a whole one. Continued to more steps,
+            `log.csv` keeps the line of the step at which it had ended.
         checkpoint_every: steps.
         on_progress: called after every step.
 
@@ -144,6 +145,7 @@ def match(
         regularizer=topological,
         learning_rate=learning_rate,
         momentum=momentum,
+        keep_every=keep_every,
         with_curve=curve,
         seed=seed,
     )

@@ -56,6 +56,7 @@ class MatchingTask:
         main_loss, weight: the loss, and its factor.
         regularizer: called (moving, reference, generator=...); None leaves it out.
         learning_rate, momentum: of SGD.
+        keep_every: steps between the clouds that are kept.
         with_curve: whether diagrams are compared at each kept step.
         seed: of everything that is drawn.
     """
@@ -70,6 +71,7 @@ class MatchingTask:
         regularizer: nn.Module | None,
         learning_rate: float,
         momentum: float,
+        keep_every: int,
         with_curve: bool,
         seed: int,
     ) -> None:
@@ -79,7 +81,7 @@ class MatchingTask:
         self.clouds: list[Tensor] = []
         self.distances: list[list[float]] = []
         self._main_loss, self._weight, self._regularizer = main_loss, weight, regularizer
-        self._seed = seed
+        self._seed, self._every = seed, keep_every
         self._optimizer = torch.optim.SGD([self.moving], lr=learning_rate, momentum=momentum)
         self._target: PersistenceDiagram | None = full_diagram(reference) if with_curve else None
         self._keep(0)
@@ -118,6 +120,10 @@ class MatchingTask:
 
     def _keep(self, done: int) -> dict[str, float]:
         """The cloud of this moment, and what to log of its diagrams."""
+        if self.steps and self.steps[-1] % self._every:  # the end of a shorter run, which this one continues
+            del self.steps[-1], self.clouds[-1]
+            if self.distances:
+                del self.distances[-1]
         self.steps.append(done)
         self.clouds.append(self.moving.detach().cpu().clone())
         if self._target is None:

@@ -9,7 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from gan_topdis.gan import CramerGAN
+from gan_topdis.gan.draws import SAMPLES
 from gan_topdis.generators.cramer_networks import UpsampledConvolution
+from gan_topdis.seeding import seeded_generator
 
 
 def count(module):
@@ -82,6 +84,20 @@ def test_samples_are_in_range_and_numbered():
     assert images.min() >= 0 and images.max() <= 1
     torch.testing.assert_close(gan.sample(2, seed=3), images[:2])
     assert not torch.equal(gan.sample(2, seed=4), images[:2])
+
+
+@pytest.mark.parametrize("latent", [1, 4, 5, 16, 64])
+def test_first_samples_do_not_depend_on_their_number(latent):
+    """Also where a latent does not fill torch's blocks of 16 normal numbers."""
+    gan = CramerGAN(1, 28, latent=latent).eval()
+    shown: list[torch.Tensor] = []
+    gan.generator.register_forward_pre_hook(lambda module, arguments: shown.append(arguments[0]))
+    for count in (3, 7, 9, 40):
+        gan.sample(count, seed=3)
+    assert [len(z) for z in shown] == [3, 7, 9, 40]
+    assert all(torch.equal(z, shown[-1][: len(z)]) for z in shown)
+    if latent == 64:  # as they always were
+        assert torch.equal(shown[0], torch.randn(3, 64, generator=seeded_generator(3, SAMPLES)))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from gan_topdis.shapes import (
 from gan_topdis.shapes.matching_task import paired_cramer
 from gan_topdis.shapes.regularizers import DEFAULT_WEIGHTS
 from gan_topdis.training import TrainingProgress
+from gan_topdis.training.csv_log import read_log
 
 COLUMNS = ("w2_euclidean_h1", "w1_maximum_h0_h1", "longest_h1_1")
 TINY = {"subsamples": 60, "keep_every": 2, "device": "cpu"}
@@ -104,6 +105,21 @@ def test_a_resumed_run_ends_as_a_whole_one(tmp_path, term):
     assert not np.array_equal(other.clouds[0], whole.clouds[0])
     with pytest.raises(ValueError, match="the run to continue has reference_sha256"):
         match(reference + 1, regularizer=term, steps=7, outdir=tmp_path, resume=True, **TINY)
+
+
+def test_a_run_continued_to_more_steps_keeps_what_a_whole_one_does(tmp_path):
+    """5 steps end between two kept ones; log.csv alone tells of them."""
+    reference = reference_shape("two-circles", 20)
+    whole = match(reference, regularizer="none", steps=8, **TINY)
+    options = {"regularizer": "none", "outdir": tmp_path, **TINY}
+    assert match(reference, steps=5, **options).steps.tolist() == [0, 2, 4, 5]
+    assert match(reference, steps=5, resume=True, **options).steps.tolist() == [0, 2, 4, 5]
+    assert match(reference, steps=7, resume=True, **options).steps.tolist() == [0, 2, 4, 6, 7]
+    again = match(reference, steps=8, resume=True, **options)
+    assert again.steps.tolist() == whole.steps.tolist() == [0, 2, 4, 6, 8]
+    assert np.array_equal(again.clouds, whole.clouds)
+    assert np.array_equal(again.curve.values, whole.curve.values)
+    assert list(read_log(tmp_path / "log.csv")["step"]) == [2, 4, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize(
