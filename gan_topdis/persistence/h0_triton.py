@@ -5,7 +5,8 @@ edge of every vertex into the tree in registers and reads one row of its matrix 
 that it reads again, so nothing has to be synchronised. The n steps of a matrix follow each other: a GPU is
 busy only with a large batch.
 
-Checked in Triton's interpreter only, never yet on a GPU; its speed there is unknown.
+Tested in Triton's interpreter; the tests have not run on a GPU. The connectivity loss was timed on an H200 on
+2026-11-26: a step of the autoencoder with it takes 1.20 of one without (docs/connectivity.md).
 """
 
 from __future__ import annotations
