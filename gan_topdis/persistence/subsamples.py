@@ -87,18 +87,14 @@ def random_numbers(
     keys: Sequence[Key], count: int, below: int, device: torch.device | str = "cpu"
 ) -> Int64[Tensor, "keys count"]:
     """Numbers 0 .. count - 1 of the stream of every key, uniform in 0 .. below - 1, below <= 2**31."""
-    counters = torch.arange(count, device=device)
-    bits = torch.cat([_states(key, counters) for key in keys])  # mixed together: fewer, larger operations
-    return ((_upper_half(bits) * below) >> 32).view(len(keys), count)
+    steps = torch.arange(count, device=device) * _signed(GAMMA)
+    states = torch.cat([steps + key for key in keys])  # mixed together: fewer, larger operations
+    return ((_upper_half(states) * below) >> 32).view(len(keys), count)
 
 
 def random_bits(key: Key, counters: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
     """32 random bits for every counter: the upper half of what SplitMix64 makes of key + counter * gamma."""
-    return _upper_half(_states(key, counters))
-
-
-def _states(key: Key, counters: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
-    return counters * _signed(GAMMA) + key
+    return _upper_half(counters * _signed(GAMMA) + key)
 
 
 def _upper_half(words: Int64[Tensor, "..."]) -> Int64[Tensor, "..."]:
