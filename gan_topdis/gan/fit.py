@@ -81,7 +81,7 @@ def fit(
         precision: 32, or mixed (bfloat16).
         outdir: for `gan.safetensors`, `generator.safetensors`, `checkpoint.pt` and `log.csv`; nothing is
             written when None.
-        resume: continue the run in `outdir`.
+        resume: continue the run in `outdir`; without it a checkpoint there is refused.
         log_every, checkpoint_every: steps.
         on_progress: called after every step.
         on_checkpoint: called with the steps done and the model each time a checkpoint is due, in the first

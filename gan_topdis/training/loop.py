@@ -78,7 +78,8 @@ def train(
             written, in the first process: for pictures of a training under way.
 
     Raises:
-        ValueError: settings differ from those of the checkpoint, it has more steps, or it cannot be used.
+        ValueError: there is a checkpoint and `resume` is not asked for; settings differ from those of the
+            checkpoint, it has more steps, or it cannot be used.
         OSError: something cannot be written; the last checkpoint is as it was.
         KeyboardInterrupt: at a signal, or from `on_progress` or `on_checkpoint`, after a checkpoint. What the
             task raises, this too, leaves the last checkpoint as it was.
@@ -91,7 +92,11 @@ def train(
     first = 0
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        if resume and (folder / CHECKPOINT_FILE).exists():
+        if (folder / CHECKPOINT_FILE).exists():
+            if not resume:
+                raise ValueError(
+                    f"{folder} has the checkpoint of a run; resume it, remove it, or use another outdir"
+                )
             first = _resumed(task, folder / CHECKPOINT_FILE, settings, steps)
     log = CSVLog(folder / LOG_FILE, after=first) if folder is not None and writes else None
 

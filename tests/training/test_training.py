@@ -108,6 +108,14 @@ def test_resuming_a_finished_run_does_nothing_and_a_longer_one_goes_on(tmp_path,
     assert torch.equal(longer.weight, whole.weight)
 
 
+def test_a_run_is_not_replaced_by_another(tmp_path, compute):
+    train(Regression(compute), 20, compute, outdir=tmp_path, **FEW)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="has the checkpoint of a run; resume it, remove it, or use another"):
+        train(Regression(compute), 20, compute, outdir=tmp_path, **FEW)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_other_settings_are_refused(tmp_path, compute):
     train(Regression(compute), 10, compute, outdir=tmp_path, **FEW)
     with pytest.raises(ValueError, match="has seed 0, this one 1; use the same settings"):
