@@ -162,7 +162,7 @@ def _run(config: ApplyConfig, outdir: Path, arguments: tuple[str, ...], *, overw
     from gan_topdis.directions.edits import edited_latents, resolve_edit
     from gan_topdis.directions.formats.latents import write_latents
     from gan_topdis.report import require_picture_channels
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run import RunRecord, open_run_directory, recorded
 
     # everything that can be refused is refused before the directory is touched
     generator = open_network(
@@ -199,20 +199,12 @@ def _run(config: ApplyConfig, outdir: Path, arguments: tuple[str, ...], *, overw
         config=as_mapping(config),
         network=describe_network(generator, config.network),
         command_line=["gan-topdis", *arguments],
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
+    )
+    with recorded(record, outdir):
         with torch.no_grad():
             written = _write_pictures(config, generator, moved, outdir)
         latents = outdir / (LATENTS + SUFFIXES["npz" if codes is None else codes.kind])
         write_latents(latents, moved, like="npz" if codes is None else codes)
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.ended(status).save(outdir)
     click.echo("\n".join(str(path) for path in (*written, latents)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +74,7 @@ def _run(
 ) -> None:
     from gan_topdis.cli.network import describe_network, open_network
     from gan_topdis.directions.ground_truth_factors import factor_meter
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run import RunRecord, open_run_directory, recorded
     from gan_topdis.run.record import append_result
     from gan_topdis.run.results import drop_unfinished_line, read_results
 
@@ -98,8 +97,7 @@ def _run(
         network=networks,
         command_line=["gan-topdis", *arguments],
         sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
+    )
     drop_unfinished_line(outdir)
     finished = {(r["network"], r["method"], r["seed"]) for r in read_results(outdir)}
     # seeds outermost: an interrupted run has something of every network
@@ -108,25 +106,20 @@ def _run(
     ]
     left = [cell for cell in wanted if cell not in finished]
     click.echo(f"{len(left)} searches to do, {len(wanted) - len(left)} done before", err=True)
-    status = "failed"
     try:
-        _warm_up()
-        for number, (name, method, seed) in enumerate(left, start=1):
-            result = _cell(generators[name], method, seed, config, outdir)
-            append_result(
-                outdir, {"verb": "benchmark", "network": name, "method": method, "seed": seed, **result}
-            )
-            _write_page(config, outdir, arguments, write_docs)
-            click.echo(f"{number}/{len(left)} {name}, {method}, seed {seed}: {_brief(result)}", err=True)
-        status = "complete"
+        with recorded(record, outdir):
+            _warm_up()
+            for number, (name, method, seed) in enumerate(left, start=1):
+                result = _cell(generators[name], method, seed, config, outdir)
+                append_result(
+                    outdir, {"verb": "benchmark", "network": name, "method": method, "seed": seed, **result}
+                )
+                _write_page(config, outdir, arguments, write_docs)
+                click.echo(f"{number}/{len(left)} {name}, {method}, seed {seed}: {_brief(result)}", err=True)
     except KeyboardInterrupt:
-        status = "interrupted"
         raise Interrupted(
             f"{len(read_results(outdir))} searches are in {outdir}; continue with: {continuation(arguments)}"
         ) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
     click.echo(_write_page(config, outdir, arguments, write_docs), nl=False)
 
 

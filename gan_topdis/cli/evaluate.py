@@ -144,7 +144,7 @@ def _run(config: EvaluateConfig, outdir: Path, arguments: tuple[str, ...], *, ov
     from gan_topdis.cli.network import class_of, describe_network, open_network
     from gan_topdis.cli.progress import ProgressDisplay
     from gan_topdis.directions.scores import EvaluationSettings, evaluate_directions, require_evaluable
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run import RunRecord, open_run_directory, recorded
 
     # everything that can be refused is refused before the directory is touched
     generator = open_network(
@@ -169,10 +169,8 @@ def _run(config: EvaluateConfig, outdir: Path, arguments: tuple[str, ...], *, ov
         config=as_mapping(config),
         network=describe_network(generator, config.network),
         command_line=["gan-topdis", *arguments],
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
+    )
+    with recorded(record, outdir):
         with ProgressDisplay() as display:
             for number in range(config.restarts):
                 restarts.append(_found_again(generator, directions, number + 1, display))
@@ -180,12 +178,6 @@ def _run(config: EvaluateConfig, outdir: Path, arguments: tuple[str, ...], *, ov
                 generator, directions, settings, restarts=restarts, on_progress=display
             )
         _write(evaluation, config, outdir)
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.ended(status).save(outdir)
 
 
 def _require_search(directions: Directions, path: str) -> None:

@@ -60,7 +60,7 @@ def _run(config: MetricsConfig, outdir: Path, arguments: tuple[str, ...], *, ove
     from gan_topdis.metrics import evaluate, read_codes
     from gan_topdis.metrics.evaluate import require_packages
     from gan_topdis.report import metrics_json, metrics_text, render_metrics
-    from gan_topdis.run import RunRecord, open_run_directory, write_atomically
+    from gan_topdis.run import RunRecord, open_run_directory, recorded, write_atomically
     from gan_topdis.run.record import append_result
 
     require_packages(config.only)  # refused, as a file is, before the directory is touched
@@ -68,10 +68,8 @@ def _run(config: MetricsConfig, outdir: Path, arguments: tuple[str, ...], *, ove
     open_run_directory(outdir, "metrics", (SCORES_FILE, REPORT_FILE), overwrite=overwrite)
     record = RunRecord(
         verb="metrics", config=as_mapping(config), network={}, command_line=["gan-topdis", *arguments]
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
+    )
+    with recorded(record, outdir):
         scores = evaluate(
             file.codes,
             file.factors if file.grid is None else file.grid,
@@ -91,9 +89,3 @@ def _run(config: MetricsConfig, outdir: Path, arguments: tuple[str, ...], *, ove
         write_atomically(outdir / REPORT_FILE, page)
         click.echo(metrics_text(scores, file.factor_names))
         click.echo(f"\n{outdir / REPORT_FILE}\n{outdir / SCORES_FILE}")
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.ended(status).save(outdir)

@@ -98,7 +98,7 @@ def _run(config: OneClassConfig, outdir: Path, arguments: tuple[str, ...], *, ov
     from gan_topdis.connectivity import load, one_class_by_rule
     from gan_topdis.data import class_labels
     from gan_topdis.report import one_class_csv, one_class_text, render_one_class
-    from gan_topdis.run import RunRecord, open_run_directory, write_atomically
+    from gan_topdis.run import RunRecord, open_run_directory, recorded, write_atomically
     from gan_topdis.run.record import append_result
     from gan_topdis.training import start_compute
 
@@ -114,10 +114,8 @@ def _run(config: OneClassConfig, outdir: Path, arguments: tuple[str, ...], *, ov
     open_run_directory(outdir, "one-class", (TABLE_FILE, REPORT_FILE), overwrite=overwrite)
     record = RunRecord(
         verb="one-class", config=as_mapping(config), network={}, command_line=["gan-topdis", *arguments]
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
+    )
+    with recorded(record, outdir):
         click.echo(f"encoding {len(references)} references and {len(tests)} tests ...", err=True)
         codes = [encoded(model, data, np.arange(len(data))) for data in (references, tests)]
         click.echo("counting ...", err=True)
@@ -142,12 +140,6 @@ def _run(config: OneClassConfig, outdir: Path, arguments: tuple[str, ...], *, ov
             ):
                 result = {"verb": "one-class", "rule": rule, "n": n, "radius": float(radius)}
                 append_result(outdir, {**result, "area": float(mean), "spread": float(spread)})
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.ended(status).save(outdir)
     click.echo(words)
     click.echo(one_class_text(areas))
     click.echo(f"\n{outdir / REPORT_FILE}\n{outdir / TABLE_FILE}")

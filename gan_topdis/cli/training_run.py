@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_topdis.cli.continuation import continuation
 from gan_topdis.cli.errors import Interrupted
 from gan_topdis.cli.progress import ProgressDisplay
-from gan_topdis.run import RunRecord, open_run_directory
+from gan_topdis.run import RunRecord, open_run_directory, recorded
 
 if TYPE_CHECKING:  # importing it would import torch
     from gan_topdis.training import TrainingProgress
@@ -66,20 +66,14 @@ def training_run(
         network={},
         command_line=["gan-topdis", *arguments],
         sessions=() if earlier is None else earlier.sessions,
-    ).started()
-    record.save(outdir)
-    status = "failed"
+    )
     try:
-        yield
-        status = "complete"
+        with recorded(record, outdir):
+            yield
     except KeyboardInterrupt:
-        status = "interrupted"
         kept = "a" if (outdir / "checkpoint.pt").exists() else "no"
         advice = f"{kept} checkpoint is in {outdir}; continue with: {continuation(arguments)}"
         raise Interrupted(advice) from None
-    finally:
-        with suppress(OSError):  # the error on its way out is the one to report
-            record.ended(status).save(outdir)
 
 
 @contextmanager

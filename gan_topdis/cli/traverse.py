@@ -110,7 +110,7 @@ def _run(
 
     from gan_topdis.cli.fitted_directions import class_found_in, fitted_directions
     from gan_topdis.cli.network import class_of, describe_network, latents_of_pictures, open_network
-    from gan_topdis.run import RunRecord, open_run_directory
+    from gan_topdis.run import RunRecord, open_run_directory, recorded
 
     if Path(config.directions).resolve().parent == outdir.resolve():
         raise ValueError(
@@ -132,21 +132,13 @@ def _run(
         config=as_mapping(config),
         network=describe_network(generator, config.network),
         command_line=["gan-topdis", *arguments],
-    ).started()
-    record.save(outdir)
-    status = "failed"
-    try:
+    )
+    with recorded(record, outdir):
         if config.noise_mode == "random":
             torch.manual_seed(config.seed)  # synthesis draws such noise from torch's own generator
         if names:
             directions.save(outdir / "directions.npz")
         written = _draw(config, generator, directions, ws, outdir)
-        status = "complete"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        record.ended(status).save(outdir)
     click.echo("\n".join(str(outdir / name) for name in written))
 
 

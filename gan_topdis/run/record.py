@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +65,24 @@ class RunRecord:
         """
         text = json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
         write_atomically(Path(directory) / RECORD_FILE, text)
+
+
+@contextmanager
+def recorded(record: RunRecord, directory: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep `run.json` of what happens inside: a session that is running, then how it ended.
+
+    Raises:
+        OSError: it cannot be written; an error on its way out is the one that is reported.
+    """
+    record = record.started()
+    record.save(directory)
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            record.ended("interrupted" if isinstance(error, KeyboardInterrupt) else "failed").save(directory)
+        raise
+    record.ended("complete").save(directory)
 
 
 def read_record(directory: str | os.PathLike[str]) -> RunRecord | None:

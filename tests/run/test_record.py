@@ -10,7 +10,7 @@ import os
 import pytest
 
 import gan_topdis
-from gan_topdis.run import RunRecord, read_record, write_atomically
+from gan_topdis.run import RunRecord, read_record, recorded, write_atomically
 from gan_topdis.run.provenance import network_file, source_commit, versions
 from gan_topdis.run.record import append_result
 
@@ -96,3 +96,34 @@ def test_the_commit_is_of_this_package_alone(tmp_path, monkeypatch):
     """A package installed in a folder that some other repository ignores has no commit."""
     monkeypatch.setattr(gan_topdis, "__file__", str(tmp_path / "__init__.py"))
     assert source_commit() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, "complete"), (KeyboardInterrupt, "interrupted"), (ValueError, "failed")]
+)
+def test_how_a_run_ended(tmp_path, error, status):
+    record = RunRecord(verb="metrics", config={}, network={}, command_line=[])
+    try:
+        with recorded(record, tmp_path):
+            assert read_record(tmp_path).status == "running"
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        assert type(raised) is error
+    assert read_record(tmp_path).status == status
+
+
+def test_an_error_is_reported_although_the_record_cannot_be_written(tmp_path, monkeypatch):
+    record = RunRecord(verb="metrics", config={}, network={}, command_line=[])
+    save, saves = RunRecord.save, []
+
+    def once(self, directory):
+        saves.append(self.status)
+        if len(saves) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(self, directory)
+
+    monkeypatch.setattr(RunRecord, "save", once)
+    with pytest.raises(ValueError, match="bad codes"), recorded(record, tmp_path):
+        raise ValueError("bad codes")
+    assert saves == ["running", "failed"]
