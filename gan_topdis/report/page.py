@@ -9,7 +9,7 @@ import jinja2
 
 
 def render_page(template: str, **values: Any) -> str:
-    """The page of a template, `metrics.html`, which may extend or include others."""
+    """The page of a template, `metrics.html`; all of them extend `page.html`."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
