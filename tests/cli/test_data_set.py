@@ -11,7 +11,7 @@ from command import error_line, run
 from gan_topdis.cli import data_set, image_sets
 from gan_topdis.cli.data_set import open_data_set
 from gan_topdis.config.train_vae import PUBLISHED
-from gan_topdis.data import dsprites, mpi3d, shapes3d
+from gan_topdis.data import dsprites, mpi3d, packaged, shapes3d
 from gan_topdis.vae import load
 
 SIZES = {"dsprites": (3, 2, 1, 2, 2), "3dshapes": (2, 1, 2, 2, 1, 3), "mpi3d": (2, 1, 2, 1, 1, 2, 2)}
@@ -135,11 +135,8 @@ def test_the_variable_goes_before_the_folder_of_the_package(tmp_path, monkeypatc
     for folder in ("system", "mine"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "train-images-idx3-ubyte.gz").touch()
-    packages = dict(data_set._PACKAGES)
-    packages["fashion-mnist"] = (packages["fashion-mnist"][0], (str(tmp_path / "system"),), "")
-    monkeypatch.setattr(data_set, "_PACKAGES", packages)
+    monkeypatch.setitem(packaged.SYSTEM_FOLDERS, "fashion-mnist", str(tmp_path / "system"))
     monkeypatch.delenv("GAN_TOPDIS_DATA", raising=False)
-    monkeypatch.setattr(image_sets, "FASHION_FOLDER", str(tmp_path / "system"))
     for find in (
         lambda: data_set._package("fashion-mnist").parent,
         lambda: image_sets._place("fashion-mnist"),
