@@ -27,8 +27,8 @@ from torch.nn import functional
 from vae_study_tables import study_tables
 
 from gan_topdis import data, metrics, vae
-from gan_topdis.report import code_sheet, reconstruction_sheet
-from gan_topdis.vae.latent_traversal import encoded_means, latent_traversal
+from gan_topdis.report import vae_sheets
+from gan_topdis.vae.latent_traversal import encoded_means
 
 ROOT = Path(__file__).resolve().parents[1]
 MAKERS = {"procedural-dsprites": data.procedural_dsprites, "room-scenes": data.room_scenes}
@@ -154,13 +154,9 @@ def draw(trained: vae.VAE, images: DataSet, means: torch.Tensor, folder: Path) -
     """Latent traversals from one image, and reconstructions of eight."""
     rows = torch.from_numpy(np.random.default_rng(1).permutation(len(images.images))[:8])
     shown = images.images[rows.to(images.images.device)].float() / 255
-    spread = means.std(dim=0)
-    strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
-    pictures = latent_traversal(trained, shown[:1], spread, strengths)
-    code_sheet(pictures, spread, strengths, title=folder.name).save(folder / "traversals.png")
-    with torch.no_grad():
-        again = trained.decode(trained.encode(shown))
-    reconstruction_sheet(shown, again, title=folder.name).save(folder / "reconstructions.png")
+    sheets = vae_sheets(trained, shown, means.std(dim=0), trained=folder.name)
+    for name, sheet in zip(("traversals.png", "reconstructions.png"), sheets, strict=True):
+        sheet.save(folder / name)
 
 
 def results(outdir: Path) -> Iterator[dict[str, Any]]:

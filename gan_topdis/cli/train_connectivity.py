@@ -154,7 +154,6 @@ def _run(
         with training_progress("training", last) as on_progress:
             model = _fit(config, data, outdir, resume, on_progress)
         _write_codes(model, data, outdir, config)
-        _draw(model, data, outdir, config, config.steps)
         append_result(outdir, {"verb": "train-connectivity", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
     click.echo(last)

@@ -226,8 +226,7 @@ def _run(
         "train-gan", outdir, OUTPUTS, as_mapping(config), arguments, resume=resume, overwrite=overwrite
     ):
         with training_progress("training", last) as on_progress:
-            gan = _fit(config, data, outdir, resume, on_progress)
-        _sheet(gan, config, outdir, config.steps)
+            _fit(config, data, outdir, resume, on_progress)
         append_result(outdir, {"verb": "train-gan", "step": config.steps, **last.numbers})
     click.echo(f"{described}, {config.steps} steps")
     click.echo(last)

@@ -166,7 +166,6 @@ def _run(
         with training_progress("training", last) as on_progress:
             vae = _fit(config, data, outdir, resume, on_progress)
         _write_codes(vae, data, outdir, config)
-        _draw(vae, data, outdir, config, config.steps)
         append_result(outdir, {"verb": "train-vae", "step": config.steps, **last.numbers})
     click.echo(f"{data.name}: {len(data)} images, {config.steps} steps")
     click.echo(last)
@@ -249,21 +248,14 @@ def _write_codes(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEC
 def _draw(vae: VAE, data: LabelledImages, outdir: Path, config: TrainVAEConfig, done: int) -> None:
     """traversals.png and reconstructions.png: of the same images every time."""
     import numpy as np
-    import torch
 
-    from gan_topdis.report import code_sheet, reconstruction_sheet
+    from gan_topdis.report import vae_sheets
     from gan_topdis.run import write_atomically
-    from gan_topdis.vae.latent_traversal import latent_traversal
 
     rows = np.random.default_rng(config.seed).choice(len(data), min(_MEASURED, len(data)), replace=False)
     shown = data.batch(rows[:PICTURES]).to(next(vae.parameters()).device)
     spread = _means(vae, data, np.sort(rows)).std(dim=0)
-    strengths = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
-    pictures = latent_traversal(vae, shown[:1], spread, strengths)
     trained = f"{config.objective}, {data.name}, {done} steps"
-    sheet = code_sheet(pictures, spread, strengths, title=f"Codes of {trained}")
-    write_atomically(outdir / "traversals.png", sheet.save)
-    with torch.no_grad():
-        again = vae.decode(vae.encode(shown))
-    sheet = reconstruction_sheet(shown, again, title=f"Reconstructions of {trained}")
-    write_atomically(outdir / "reconstructions.png", sheet.save)
+    sheets = vae_sheets(vae, shown, spread, trained=trained)
+    for name, sheet in zip(("traversals.png", "reconstructions.png"), sheets, strict=True):
+        write_atomically(outdir / name, sheet.save)

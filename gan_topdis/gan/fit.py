@@ -84,8 +84,8 @@ def fit(
         resume: continue the run in `outdir`; without it a checkpoint there is refused.
         log_every, checkpoint_every: steps.
         on_progress: called after every step.
-        on_checkpoint: called with the steps done and the model each time a checkpoint is due, in the first
-            process; for pictures of a training under way.
+        on_checkpoint: called with the steps done and the model each time a checkpoint is due, and when
+            nothing is left to do, in the first process; for pictures of a training under way.
 
     Returns:
         The model in evaluation mode, on the device it was trained on; `.generator` has the averaged weights.

@@ -1,7 +1,7 @@
 """Results as pictures and pages: arrays in, PNG, GIF and HTML out; needs no network and no torch."""
 
 from gan_topdis.report.animation import save_animation
-from gan_topdis.report.autoencoder_sheets import code_sheet, reconstruction_sheet
+from gan_topdis.report.autoencoder_sheets import reconstruction_sheet, vae_sheets
 from gan_topdis.report.direction_sheet import direction_label, direction_sheet
 from gan_topdis.report.evaluation import evaluation_summary, evaluation_table, render_evaluation
 from gan_topdis.report.grid import RowLabel, contact_sheet
@@ -17,7 +17,6 @@ from gan_topdis.report.text_table import text_table
 
 __all__ = [
     "RowLabel",
-    "code_sheet",
     "contact_sheet",
     "direction_label",
     "direction_sheet",
@@ -44,4 +43,5 @@ __all__ = [
     "thumbnails",
     "to_picture",
     "to_pixels",
+    "vae_sheets",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,12 @@ from PIL import Image
 from gan_topdis.report.grid import RowLabel, contact_sheet
 from gan_topdis.report.picture import to_pixels
 from gan_topdis.report.strengths import strength_label
+
+if TYPE_CHECKING:  # importing it would import torch
+    from gan_topdis.vae import VAE
+
+STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+"""Columns of a sheet of codes, in standard deviations."""
 
 
 def code_sheet(pictures: Any, spread: Any, strengths: Sequence[float], *, title: str) -> Image.Image:
@@ -39,4 +45,25 @@ def reconstruction_sheet(images: Any, again: Any, *, title: str, subtitle: str =
         [""] * len(images),
         title=title,
         subtitle=subtitle,
+    )
+
+
+def vae_sheets(vae: VAE, images: Any, spread: Any, *, trained: str) -> tuple[Image.Image, Image.Image]:
+    """What codes do to the first image, and reconstructions of all.
+
+    Args:
+        images: (n, C, H, W) in [0, 1], on the device of the model.
+        spread: (d,), standard deviation of each coordinate of the means over the data.
+        trained: words about the model, for the titles.
+    """
+    import torch
+
+    from gan_topdis.vae import latent_traversal
+
+    pictures = latent_traversal(vae, images[:1], spread, STRENGTHS)
+    with torch.no_grad():
+        again = vae.decode(vae.encode(images))
+    return (
+        code_sheet(pictures, spread, STRENGTHS, title=f"Codes of {trained}"),
+        reconstruction_sheet(images, again, title=f"Reconstructions of {trained}"),
     )

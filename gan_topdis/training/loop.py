@@ -75,7 +75,7 @@ def train(
         log_every, checkpoint_every: steps. The last step is always logged and kept.
         on_progress: called after every step, in the first process.
         on_checkpoint: called with the number of steps done each time a checkpoint is due, after it is
-            written, in the first process: for pictures of a training under way.
+            written, and when nothing is left to do, in the first process: for pictures.
 
     Raises:
         ValueError: there is a checkpoint and `resume` is not asked for; settings differ from those of the
@@ -107,6 +107,8 @@ def train(
                 {"step": done, "settings": dict(settings), "task": task.state_dict()},
             )
 
+    if first == steps and on_checkpoint is not None and compute.rank == 0:
+        on_checkpoint(first)
     logs: Mapping[str, float] = {}
     with interruption(repeats_raise=compute.world_size == 1) as stop:
         for done in range(first + 1, steps + 1):

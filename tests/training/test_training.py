@@ -101,7 +101,9 @@ def test_resuming_a_finished_run_does_nothing_and_a_longer_one_goes_on(tmp_path,
     train(Regression(compute), 20, compute, outdir=tmp_path, **FEW)
     task = Regression(compute)
     task.stop_at = 5
-    train(task, 20, compute, outdir=tmp_path, resume=True, **FEW)
+    told = []
+    train(task, 20, compute, outdir=tmp_path, resume=True, on_checkpoint=told.append, **FEW)
+    assert told == [20]  # for pictures, which an interruption may have missed
     whole, longer = Regression(compute), Regression(compute)
     train(whole, 30, compute, **FEW)
     train(longer, 30, compute, outdir=tmp_path, resume=True, **FEW)
