@@ -98,6 +98,13 @@ _AT_ONCE = 256
 )
 @setting(
     TrainVAEConfig,
+    "topdis_interval",
+    type=click.IntRange(min=1),
+    metavar="STEPS",
+    help="Compute TopDis at every so-many-th step, with as many times its weight: cheaper.",
+)
+@setting(
+    TrainVAEConfig,
     "topdis_sampler",
     type=click.Choice(SAMPLERS),
     help="Coordinates are shifted alike often, or by their weight in the decoder, as published.",
@@ -204,6 +211,7 @@ def _fit(
         topdis_weight=config.topdis_weight,
         topdis_start=config.topdis_start,
         topdis_ramp=config.topdis_ramp,
+        topdis_interval=config.topdis_interval,
         topdis_sampler=config.topdis_sampler,
         topdis_codes=config.topdis_codes,
         orthogonalise=config.orthogonalise,

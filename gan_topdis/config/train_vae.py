@@ -32,7 +32,8 @@ class TrainVAEConfig:
         objective, beta: the loss, and the weight of its regulariser where it has one (`beta` of beta and
             beta_tc; when None 6 for beta_tc, as published for dSprites, and 4 for beta, our choice from the
             usual 1 .. 16, since none is published with TopDis).
-        topdis_weight, topdis_start, topdis_ramp, topdis_sampler, topdis_codes, orthogonalise: see `vae.fit`.
+        topdis_weight, topdis_start, topdis_ramp, topdis_interval, topdis_sampler, topdis_codes,
+            orthogonalise: see `vae.fit`.
         steps, batch_size, learning_rate, latent, architecture, seed, precision, device: see `vae.fit`.
         log_every, checkpoint_every: steps.
     """
@@ -46,6 +47,7 @@ class TrainVAEConfig:
     topdis_weight: float = 0.0
     topdis_start: int | None = None
     topdis_ramp: int = 0
+    topdis_interval: int = 1
     topdis_sampler: str = "uniform"
     topdis_codes: str = "sampled"
     orthogonalise: bool = True
@@ -73,6 +75,7 @@ class TrainVAEConfig:
             ("resolution", self.resolution, 16),
             ("topdis-weight", self.topdis_weight, 0),
             ("topdis-ramp", self.topdis_ramp, 0),
+            ("topdis-interval", self.topdis_interval, 1),
             ("steps", self.steps, 1),
             ("latent", self.latent, 1),
             ("seed", self.seed, 0),

@@ -7,6 +7,7 @@ which would pass by the hooks of DistributedDataParallel, so gradients are avera
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -26,8 +27,9 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "mix
 class Compute:
     """Device, precision and processes.
 
-    At the end of a `with` block a process leaves the others, once all have come there: one that just exits
-    may abort them. When an error is on its way it does not wait for the others, which may never come.
+    At the end of a `with` block processes wait for each other: one that just exits may abort the others. When
+    an error is on its way it does not wait for the others, which may never come. The connection stays for the
+    next training of the script: a second one would find the addresses of the first in the store of torchrun.
 
     Attributes: the fabric; device; this process and how many there are.
     """
@@ -41,9 +43,12 @@ class Compute:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is None and self.world_size > 1:
+        if self.world_size == 1:
+            return
+        if error is None:
             self.fabric.barrier()
-            torch.distributed.destroy_process_group()
+        else:
+            atexit.unregister(_leave)
 
     def autocast(self) -> AbstractContextManager[None]:
         """Inside, networks compute in the precision that was asked for."""
@@ -114,5 +119,13 @@ def start_compute(device: str = "auto", precision: str = "32") -> Compute:
         strategy="ddp" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else "auto",
         precision=PRECISIONS[precision],
     )
+    connected = torch.distributed.is_available() and torch.distributed.is_initialized()
     fabric.launch()
+    if fabric.world_size > 1 and not connected:
+        atexit.register(_leave)
     return Compute(fabric, fabric.device, fabric.global_rank, fabric.world_size)
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -148,8 +148,8 @@ def _resumed(task: Task, path: Path, settings: Mapping[str, Any], steps: int) ->
     for name in sorted({*before, *settings}):
         if before.get(name) != settings.get(name):
             raise ValueError(
-                f"the run to continue has {name} {before.get(name)}, this one {settings.get(name)}; use the "
-                "same settings, or another outdir"
+                f"the run to continue has {name} {before.get(name, 'at its default')}, this one "
+                f"{settings.get(name, 'has the default')}; use the same settings, or another outdir"
             )
     if done > steps:
         raise ValueError(

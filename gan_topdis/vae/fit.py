@@ -28,6 +28,7 @@ def fit(
     topdis_weight: float = 0.0,
     topdis_start: int | None = None,
     topdis_ramp: int = 0,
+    topdis_interval: int = 1,
     topdis_options: Mapping[str, Any] | None = None,
     topdis_sampler: str = "uniform",
     topdis_codes: str = "sampled",
@@ -58,6 +59,8 @@ def fit(
         topdis_weight: of the TopDis loss (gamma); 0 leaves it out.
         topdis_start: steps before it enters; a tenth of `steps` when None.
         topdis_ramp: steps over which its weight then grows.
+        topdis_interval: k computes it at every k-th step only, with k times its weight: most of its cost is
+            saved (lazy regularisation). Lines of the log have its numbers where k divides `log_every`.
         topdis_options: of `losses.TopDisLoss`, such as `power` or `feature_map`; a module is moved to the
             device. To resume, functions should have the same qualified names, and modules the same class.
         topdis_sampler: how the shifted coordinate is drawn: uniform, or weight_norm, in proportion to the
@@ -95,7 +98,11 @@ def fit(
     start = round(DELAY_SHARE * steps) if topdis_start is None else topdis_start
     if start < 0 or topdis_ramp < 0:
         raise ValueError(f"topdis_start and topdis_ramp should be at least 0, got {start} and {topdis_ramp}")
-    schedule = TopDisSchedule(topdis_weight, start, topdis_ramp, orthogonalise, topdis_sampler, topdis_codes)
+    if topdis_interval < 1:
+        raise ValueError(f"topdis_interval should be at least 1, got {topdis_interval}")
+    schedule = TopDisSchedule(
+        topdis_weight, start, topdis_ramp, orthogonalise, topdis_sampler, topdis_codes, topdis_interval
+    )
     if topdis_sampler != "uniform" and "weights" in (topdis_options or {}):
         raise ValueError(f"weights of topdis_options and topdis_sampler {topdis_sampler} exclude each other")
     source = image_source(images)
@@ -139,6 +146,7 @@ def fit(
         # left out where they have their defaults: runs from before there was a choice go on
         settings |= {} if topdis_sampler == "uniform" else {"topdis_sampler": topdis_sampler}
         settings |= {} if topdis_codes == "sampled" else {"topdis_codes": topdis_codes}
+        settings |= {} if topdis_interval == 1 else {"topdis_interval": topdis_interval}
         train(
             task,
             steps,

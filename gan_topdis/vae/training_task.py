@@ -34,6 +34,8 @@ class TopDisSchedule:
         sampler: of `SAMPLERS`, how the coordinate of a step is drawn: all alike, or in proportion to the norm
             of what the first layer of the decoder reads of it at that step.
         codes: of `CODES`, what is shifted: those that the objective sampled, or the means of the posterior.
+        interval: 1 for every step; with k it is computed at every k-th step (k, 2k, ... counted from 1) and
+            weighs k times as much there, lazy regularisation after Karras et al. (StyleGAN2, section 3.1).
     """
 
     weight: float = 0.0
@@ -42,6 +44,7 @@ class TopDisSchedule:
     orthogonalise: bool = True
     sampler: str = "uniform"
     codes: str = "sampled"
+    interval: int = 1
 
     def __post_init__(self) -> None:
         for name, value, known in (("sampler", self.sampler, SAMPLERS), ("codes", self.codes, CODES)):
@@ -50,9 +53,9 @@ class TopDisSchedule:
 
     def at(self, step: int) -> float:
         """The weight at a step, from 0."""
-        if step < self.start:
+        if step < self.start or (step + 1) % self.interval:
             return 0.0
-        return self.weight * min(1.0, (step - self.start + 1) / (self.ramp + 1))
+        return self.interval * self.weight * min(1.0, (step - self.start + 1) / (self.ramp + 1))
 
 
 class VAETask:
@@ -184,7 +187,7 @@ class VAETask:
         return [reference, others, list(result.gradients)], logs
 
     def _absent_topdis(self) -> dict[str, float]:
-        """Columns of the log that are filled once TopDis has started."""
+        """Columns of the log that are filled at steps with TopDis."""
         if self.schedule.weight == 0:
             return {}
         names = ["topdis", "topdis_valid"]

@@ -94,14 +94,13 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     line = error_line(train(tmp_path / "out", "--steps", 8, "--resume", "--seed", 1))
     assert "has seed 0, this one 1" in line
     other = ("--resume", "--topdis-sampler", "weight_norm", "--topdis-codes", "mean")
-    assert "has topdis_codes None, this one mean" in error_line(train(tmp_path / "out", "--steps", 8, *other))
+    line = error_line(train(tmp_path / "out", "--steps", 8, *other))
+    assert "has topdis_codes at its default, this one mean" in line
 
 
 @pytest.mark.slow
 def test_two_processes_of_torchrun_share_one_run(tmp_path):
-    """The first writes and talks, the other helps; the same model up to rounding as one process makes."""
-    alone = train(tmp_path / "alone", "--steps", 4)
-    assert alone.exit_code == 0
+    """The first writes and talks, the other helps. Weights: tests/vae/test_two_processes.py."""
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
         *("-m", "gan_topdis.cli", "train-vae", *SMALL, "--steps", "4", "--outdir", str(tmp_path / "out")),

@@ -79,6 +79,27 @@ def test_until_it_starts_topdis_changes_nothing_and_then_it_does(images):
     )
 
 
+def test_lazy_topdis_enters_at_every_kth_step_with_k_times_its_weight(images, tmp_path):
+    """Started at step 5 with interval 4, its steps are 8 and 12; until step 7 nothing differs."""
+    schedule = TopDisSchedule(1.5, 5, ramp=0, interval=4)
+    assert [schedule.at(step) for step in range(12)] == [0.0] * 7 + [6.0] + [0.0] * 3 + [6.0]
+    base = {**FEW, "objective": "vae", "log_every": 1, "topdis_start": 5}
+    lazy = {**base, "topdis_weight": 1.5, "topdis_interval": 4}
+    seven = {"steps": 7, "orthogonalise": False}
+    assert same(fit(images, **{**base, **seven}), fit(images, **{**lazy, **seven}))
+    whole = fit(images, **lazy, outdir=tmp_path / "whole")
+    log = read_log(tmp_path / "whole" / "log.csv")
+    assert [step for step, value in zip(log["step"], log["topdis"], strict=True) if value > 0] == [8, 12]
+    # at step 8 the gradient is that of a run with four times the weight that starts there
+    eight = {"steps": 8, "orthogonalise": False}
+    heavy = {**base, "topdis_weight": 6.0, "topdis_start": 7}
+    assert same(fit(images, **{**lazy, **eight}), fit(images, **{**heavy, **eight}))
+    fit(images, **{**lazy, "steps": 9}, outdir=tmp_path / "out")
+    with pytest.raises(ValueError, match="topdis_interval 4, this one has the default"):
+        fit(images, **{**lazy, "topdis_interval": 1}, outdir=tmp_path / "out", resume=True)
+    assert same(whole, fit(images, **lazy, outdir=tmp_path / "out", resume=True))
+
+
 class Blurred(torch.nn.Module):
     """A feature map with weights, that counts how often it is moved."""
 
@@ -148,7 +169,7 @@ def test_variants_of_topdis_train_are_recorded_and_do_not_touch_the_default(imag
     whole = fit(images, **options, **changed)
     assert not same(whole, fit(images, **options))
     fit(images, **{**options, "steps": 6}, **changed, outdir=tmp_path)
-    with pytest.raises(ValueError, match=f"has {next(iter(changed))} .*, this one None"):
+    with pytest.raises(ValueError, match=f"has {next(iter(changed))} .*, this one has the default"):
         fit(images, **options, outdir=tmp_path, resume=True)
     assert same(whole, fit(images, **options, **changed, outdir=tmp_path, resume=True))
 
@@ -266,6 +287,7 @@ def test_nan_in_the_data_stops_and_keeps_the_checkpoint(images, tmp_path):
         ({"steps": 0}, "steps should be at least 1"),
         ({"resume": True}, "resume needs the outdir"),
         ({"topdis_start": -1}, "topdis_start and topdis_ramp should be at least 0"),
+        ({"topdis_interval": 0}, "topdis_interval should be at least 1, got 0"),
         ({"objective": "beta", "objective_options": {"gamma": 1}}, "options of beta are"),
         ({"topdis_options": {"amount": 2}}, "amount should be in"),
         ({"topdis_sampler": "norm"}, "topdis_sampler should be one of uniform, weight_norm, got 'norm'"),
