@@ -33,9 +33,10 @@ from gan_topdis.vae.latent_traversal import encoded_means
 ROOT = Path(__file__).resolve().parents[1]
 MAKERS = {"procedural-dsprites": data.procedural_dsprites, "room-scenes": data.room_scenes}
 VARIANTS: Mapping[str, Mapping[str, bool]] = {
-    "base": {"topdis": False, "orthogonalise": True},
-    "topdis": {"topdis": True, "orthogonalise": True},
-    "topdis-raw": {"topdis": True, "orthogonalise": False},
+    "base": {"topdis": False, "orthogonalise": True, "lazy": False},
+    "topdis": {"topdis": True, "orthogonalise": True, "lazy": False},
+    "topdis-raw": {"topdis": True, "orthogonalise": False, "lazy": False},
+    "topdis-lazy": {"topdis": True, "orthogonalise": True, "lazy": True},
 }
 RECONSTRUCTED = 4096
 AT_ONCE = 512
@@ -92,6 +93,7 @@ def run(model: Model, images: DataSet, study: Mapping[str, Any], folder: Path, d
         objective_options=study["objective-options"].get(model.objective),
         topdis_weight=study["topdis-weight"] if choice["topdis"] else 0.0,
         topdis_start=study["topdis-start"],
+        topdis_interval=study["lazy-interval"] if choice["lazy"] else 1,
         orthogonalise=choice["orthogonalise"],
         steps=study["steps"],
         batch_size=study["batch-size"],

@@ -11,7 +11,12 @@ Rows = Sequence[Mapping[str, Any]]
 SCORES = {"mig": "MIG", "factor_vae_score": "FactorVAE", "sap": "SAP", "dci": "DCI"}
 ERRORS = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
 OBJECTIVES = {"vae": "VAE", "factor": "FactorVAE", "beta_tc": "beta-TCVAE", "beta": "beta-VAE"}
-VARIANTS = {"base": "", "topdis": " + TopDis", "topdis-raw": " + TopDis, raw gradient"}
+VARIANTS = {
+    "base": "",
+    "topdis": " + TopDis",
+    "topdis-raw": " + TopDis, raw gradient",
+    "topdis-lazy": " + TopDis, lazy",
+}
 
 
 def study_tables(rows: Rows, study: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import torch
@@ -30,7 +30,18 @@ def first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 def widest_float(device: torch.device) -> torch.dtype:
     """float64, or float32 on a device that has no other (Apple's MPS): what long sums are added in."""
-    return torch.float32 if device.type == "mps" else torch.float64
+    return torch.float64 if _has_float64(device) else torch.float32
+
+
+@cache
+def _has_float64(device: torch.device) -> bool:
+    if device.type in ("cpu", "cuda"):
+        return True
+    try:
+        torch.zeros((), dtype=torch.float64, device=device)
+    except TypeError:  # what MPS raises
+        return False
+    return True
 
 
 def as_float64(values: Tensor) -> Tensor:

@@ -118,7 +118,7 @@ def measured_densification(
         beta,
         tuple(guaranteed_neighbours(m, batch_size) for m in samples),
         tuple(int(count.min()) for count in counts),
-        tuple(float(count.double().median()) for count in counts),
+        tuple(float(count.cpu().double().median()) for count in counts),
     )
 
 

@@ -51,4 +51,4 @@ def matched_radius(
     batches = len(values) // size
     edges = [loss.deaths(values[size * b : size * (b + 1)]).flatten() for b in range(batches)]
     # numpy, since torch refuses quantiles of more than 2^24 values
-    return float(np.quantile(torch.cat(edges).double().cpu().numpy(), quantile))
+    return float(np.quantile(torch.cat(edges).cpu().double().numpy(), quantile))

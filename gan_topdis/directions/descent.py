@@ -49,7 +49,7 @@ class RunningCost:
         self._best = math.inf
 
     def update(self, cost: Float[Tensor, " r"]) -> None:
-        self.mean = _MEMORY * self.mean + (1 - _MEMORY) * cost.detach()
+        self.mean = _MEMORY * self.mean + (1 - _MEMORY) * cost.detach().to(self.mean.device)
         self._steps += 1
         # the mean starts at 0; without that share, means of different age can be compared
         best = float(self.mean.min()) / (1 - _MEMORY**self._steps)

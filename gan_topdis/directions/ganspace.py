@@ -53,7 +53,7 @@ def feature_components(search: Search, found: Tensor) -> Float[Tensor, "left w_d
             mean = features.mean(dim=0)
             # right singular vectors through the smaller Gram matrix of the samples
             centred = features - mean
-            variances, left = torch.linalg.eigh((centred @ centred.T).double().cpu())
+            variances, left = torch.linalg.eigh((centred @ centred.T).cpu().double())
             keep = variances.flip(0)[: search.count].clamp_min(1e-24).rsqrt()
             components = (left.flip(1)[:, : search.count] * keep).T.to(features) @ centred  # (count, p)
         coordinates.append(((features - mean) @ components.T).cpu().double())

@@ -13,6 +13,7 @@ from gan_topdis.directions.result import Directions
 from gan_topdis.directions.traversal import require_compatible, shifted_latents
 from gan_topdis.generators import Generator
 from gan_topdis.seeding import seeded_generator
+from gan_topdis.tensors import as_float64
 
 DISPLACEMENT = 0.5
 """Mean distance between a picture and the moved one, as a share of the median distance of two pictures."""
@@ -83,14 +84,14 @@ def factor_response(
         seeds = torch.randint(2**32, (samples,), generator=rng, dtype=torch.int64).tolist()
         ws = generator.map(generator.latents(seeds), generator.label(None, samples))
         images = _pictures(generator, ws)  # (n, C, H, W)
-        factors = meter.measure(ws, images).double()  # (n, f)
+        factors = as_float64(meter.measure(ws, images))  # (n, f)
         units = factors.std(dim=0).clamp_min(1e-6)  # (f,)
         flat = images.flatten(1)
         median = float(torch.pdist(flat).median())
 
         unexplained = None
         if meter.redraw is not None:
-            redrawn = meter.redraw(factors.float(), generator.resolution[0])
+            redrawn = meter.redraw(factors.float().to(images.device), generator.resolution[0])
             unexplained = float((redrawn - images).flatten(1).norm(dim=1).mean()) / median
 
         def reached(index: int, strength: float, count: int) -> tuple[float, Tensor]:
@@ -100,7 +101,7 @@ def factor_response(
                 moved = shifted_latents(ws[:count], directions, index, sign * strength)
                 pictures = _pictures(generator, moved)
                 lengths.append((pictures.flatten(1) - flat[:count]).norm(dim=1))
-                changes.append((meter.measure(moved, pictures).double() - factors[:count]).abs())
+                changes.append((as_float64(meter.measure(moved, pictures)) - factors[:count]).abs())
             return float(torch.cat(lengths).mean()) / median, torch.cat(changes).mean(dim=0)
 
         rows, strengths, displacements = [], [], []

@@ -30,6 +30,7 @@ from gan_topdis.losses.ppm_regularizer import PPMRegularizer
 from gan_topdis.losses.quantile_shift import AMOUNT, MARGIN, quantile_shift
 from gan_topdis.losses.rtd_loss import distance_quantile
 from gan_topdis.persistence import pairwise_distances, rtd
+from gan_topdis.tensors import widest_float
 
 _FLOOR = 1e-12
 """Added to RTD before its logarithm: exactly isometric shifts stay finite."""
@@ -109,7 +110,7 @@ class ShiftObjective:
         self._ppm = PPMRegularizer() if ppm_weight else None
         device = sampler.generator.device
         # float64 is needed from the coordinates on, and Apple's GPUs have none
-        self._device = torch.device("cpu") if device.type == "mps" else device
+        self._device = device if widest_float(device) == torch.float64 else torch.device("cpu")
         self._statistics = statistics.to(self._device)
 
     def cloud(self, points: int, rng: torch.Generator) -> Cloud:

@@ -22,6 +22,7 @@ from gan_topdis.directions.options import TopDisOptions
 from gan_topdis.directions.search import JOINT, Method, Search
 from gan_topdis.directions.topdis import frame_of
 from gan_topdis.generators import Generator
+from gan_topdis.tensors import as_float64
 
 
 def joint_directions(search: Search, found: Tensor) -> Float[Tensor, "left w_dim"]:
@@ -36,8 +37,8 @@ def joint_directions(search: Search, found: Tensor) -> Float[Tensor, "left w_dim
 
 def nearest_orthonormal(rows: Float[Tensor, "... k m"]) -> Float[Tensor, "... k m"]:
     """The nearest matrix with orthonormal rows: the polar factor; computed in float64."""
-    left, _, right = torch.linalg.svd(rows.double(), full_matrices=False)
-    return (left @ right).to(rows)
+    left, _, right = torch.linalg.svd(as_float64(rows), full_matrices=False)
+    return (left @ right).to(rows.dtype).to(rows.device)
 
 
 def tangent(y: Float[Tensor, "... k m"], gradient: Float[Tensor, "... k m"]) -> Float[Tensor, "... k m"]:

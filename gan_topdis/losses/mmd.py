@@ -15,7 +15,7 @@ from torch import Tensor
 from gan_topdis.persistence.compiled import load_kernels
 from gan_topdis.persistence.devices import kernels_for
 from gan_topdis.persistence.threads import for_each, thread_count
-from gan_topdis.tensors import first_derivative_only
+from gan_topdis.tensors import as_float64, first_derivative_only, widest_float
 
 Bars = tuple[Float[Tensor, "_"], Float[Tensor, "_"]]
 """(birth, lifetime) of N tuples, lifetime 0 where a tuple has no bar."""
@@ -94,7 +94,7 @@ class _SquaredMMD(torch.autograd.Function):
 @lru_cache(maxsize=16)
 def signed_weights(n: int, m: int, device: torch.device) -> Float[Tensor, " tuples"]:
     """1 / n for each of n tuples of x, -1 / m for each of m of y."""
-    return torch.tensor([1 / n] * n + [-1 / m] * m, dtype=torch.float64, device=device)
+    return torch.tensor([1 / n] * n + [-1 / m] * m, dtype=widest_float(device), device=device)
 
 
 def value_and_gradient(
@@ -123,7 +123,7 @@ def value_and_gradient(
         from gan_topdis.losses import mmd_triton
 
         return mmd_triton.value_and_gradient(birth, lifetime, weight, width)
-    z = np.stack([part.detach().double().cpu().numpy() for part in (birth, lifetime, weight)])
+    z = np.stack([as_float64(part.detach()).cpu().numpy() for part in (birth, lifetime, weight)])
     kernel = _kernels()
     is_bar = z[1] != 0
     b, l, w = np.ascontiguousarray(z[:, is_bar])  # noqa: E741  the paper's letters
@@ -143,8 +143,9 @@ def value_and_gradient(
             lambda first, last: kernel.sum_at(absent[0], absent[1], columns, width, first, last, sums_there),
         )
         derivatives[1, ~is_bar] = 2 * absent[2] * sums_there
-    by_birth, by_lifetime = torch.from_numpy(derivatives).to(birth)
-    return torch.tensor(a @ sums[0], dtype=torch.float64, device=birth.device), by_birth, by_lifetime
+    by_birth, by_lifetime = torch.from_numpy(derivatives).to(birth.dtype).to(birth.device)
+    value = torch.tensor(a @ sums[0], dtype=widest_float(birth.device), device=birth.device)
+    return value, by_birth, by_lifetime
 
 
 def _sums(

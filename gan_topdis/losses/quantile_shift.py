@@ -38,4 +38,4 @@ def quantile_shift(
     probability = torch.special.ndtr(as_float64(standard)) + amount
     valid = (probability > margin) & (probability < 1 - margin)
     shifted = torch.special.ndtri(probability.clamp(margin, 1 - margin))
-    return shifted.to(standard), valid.to(standard.device)
+    return shifted.to(standard.dtype).to(standard.device), valid.to(standard.device)

@@ -130,7 +130,9 @@ class TopDisLoss(nn.Module):
         if len(kept) < 2:
             return TopDisStep(0.0 * codes.sum(), coordinate, sign, len(kept))
         place = torch.arange(codes.shape[1], device=codes.device) == coordinate  # (d,)
-        shifted = torch.where(place, (mean + spread * moved).to(codes)[mask, None], kept)
+        shifted = torch.where(
+            place, (mean + spread * moved).to(codes.dtype).to(codes.device)[mask, None], kept
+        )
         asked = torch.cat([kept, shifted]) if images is None else shifted
         decoded = decode(asked)
         if decoded.ndim < 2 or len(decoded) != len(asked):

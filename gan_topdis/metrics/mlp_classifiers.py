@@ -61,7 +61,7 @@ class MLPClassifiers:
             (self.logits(x).argmax(dim=2) == y).sum(dim=1)
             for x, y in zip(features.split(at_once, dim=1), classes.split(at_once, dim=1), strict=True)
         ]
-        return torch.stack(right).sum(dim=0).double().cpu() / features.shape[1]
+        return torch.stack(right).sum(dim=0).cpu().double() / features.shape[1]
 
     def snapshot(self) -> list[Tensor]:
         """Weights as they are now."""

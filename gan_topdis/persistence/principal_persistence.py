@@ -196,11 +196,11 @@ def scatter(
     _kernels(np.dtype(np.float64)).scatter(
         values, edges.cpu().numpy(), _doubles(grad_birth), _doubles(grad_lifetime), result
     )
-    return torch.from_numpy(result).to(points)
+    return torch.from_numpy(result).to(points.dtype).to(points.device)
 
 
 def _doubles(values: Tensor) -> np.ndarray:
-    array: np.ndarray = values.detach().double().cpu().contiguous().numpy()
+    array: np.ndarray = values.detach().cpu().double().contiguous().numpy()
     return array
 
 

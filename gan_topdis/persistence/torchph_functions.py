@@ -87,7 +87,7 @@ def vr_persistence(
         raise ValueError("distance_matrix should hold no negative distance below its diagonal")
     symmetric = lower + lower.mT
     # compared in the type of the distances, as torch does
-    limit = float(lower.new_tensor(max_ball_diameter or np.inf))
+    limit = float(torch.tensor(max_ball_diameter or np.inf, dtype=lower.dtype))
     pairing = _pairing(symmetric, max_dimension, limit)
     n = len(lower)
     entries = distance_matrix.flatten()

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gan_topdis.shapes.assignment import least_assignment
+from gan_topdis.tensors import as_float64
 
 NORMS = (2.0, math.inf)
 
@@ -29,7 +30,7 @@ def diagram_distance(
         norm: between points of the half plane: 2 or inf.
 
     Returns:
-        A float64 scalar >= 0, in the unit of length.
+        A float64 scalar >= 0, in the unit of length; on the CPU where the device has no float64.
 
     Raises:
         ValueError: not (k, 2) and (m, 2), not finite, an option out of range, or scipy is missing.
@@ -51,7 +52,7 @@ def diagram_distance(
             raise ValueError(f"{name} should hold bars (k, 2), got {tuple(bars.shape)}")
         if not torch.isfinite(bars).all():
             raise ValueError(f"{name} should hold finite bars; leave essential ones out")
-    x, y = x.double(), y.double()
+    x, y = as_float64(x), as_float64(y)
     rows, columns = _best_matching(x.detach(), y.detach(), order, norm)
     unmatched_x, unmatched_y = (
         torch.ones(len(bars), dtype=torch.bool, device=bars.device).index_fill(0, matched, False)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_topdis.shapes.assignment import least_assignment
 from gan_topdis.shapes.diagram_distance import root
+from gan_topdis.tensors import as_float64
 
 Bars = tuple[Float[Tensor, " s"], Float[Tensor, " s"]]
 """(birth, lifetime) of s tuples, lifetime 0 where a tuple has no bar."""
@@ -29,7 +30,7 @@ def measure_distance(x: Bars, y: Bars, *, order: float = 2.0) -> Float[Tensor, "
         order: p >= 1.
 
     Returns:
-        A float64 scalar >= 0, in the unit of length.
+        A float64 scalar >= 0, in the unit of length; on the CPU where the device has no float64.
 
     Raises:
         ValueError: samples differ in size, are empty or not finite, the order is out of range, or scipy is
@@ -51,7 +52,7 @@ def measure_distance(x: Bars, y: Bars, *, order: float = 2.0) -> Float[Tensor, "
         raise ValueError("births and lifetimes should be finite, got NaN or infinity")
     births = torch.cat((x[0], y[0])).detach()
     if (births == births[0]).all():
-        gaps = (x[1].double().sort().values - y[1].double().sort().values).abs()
+        gaps = (as_float64(x[1]).sort().values - as_float64(y[1]).sort().values).abs()
         return root(gaps.pow(order).sum() / s, order)
     (first, k), (second, m) = _bars_alone(x), _bars_alone(y)
     first, second = _with_stars(first, min(s - k, m)), _with_stars(second, min(s - m, k))
@@ -66,7 +67,7 @@ def _bars_alone(bars: Bars) -> tuple[Float[Tensor, "k 2"], int]:
     """(birth, lifetime) of the tuples that have a bar, and how many there are."""
     birth, lifetime = bars
     present = lifetime.detach() > 0
-    kept = torch.stack((birth[present], lifetime[present]), dim=1).double()
+    kept = as_float64(torch.stack((birth[present], lifetime[present]), dim=1))
     return kept, len(kept)
 
 

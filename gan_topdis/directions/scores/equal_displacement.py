@@ -72,7 +72,7 @@ def equal_displacement(
             low_weight *= 0.5 if last_side == side else 1.0
         last_side = side
         slope = (above - below) / (high - low)
-    parts = strength - (moved.double().cpu().numpy() - mean) / slope
+    parts = strength - (moved.cpu().double().numpy() - mean) / slope
     return EqualDisplacement(from_parts(strength, parts), features)
 
 

@@ -12,6 +12,7 @@ from gan_topdis.directions.result import Directions
 from gan_topdis.directions.traversal import shifted_latents
 from gan_topdis.generators import Generator
 from gan_topdis.persistence import pairwise_distances
+from gan_topdis.tensors import widest_float
 
 Features = Callable[[Tensor], Tensor]
 """Images (n, C, H, W) to features (n, p)."""
@@ -79,4 +80,4 @@ class PictureCloud:
                 "these latents; try a smaller --max-strength"
             )
         # Apple's GPUs have no float64, which the errors of scores are computed in
-        return features.float().cpu() if features.device.type == "mps" else features.float()
+        return features.float() if widest_float(features.device) == torch.float64 else features.float().cpu()

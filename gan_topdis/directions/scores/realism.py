@@ -40,5 +40,5 @@ class Realism:
     def __call__(self, features: Float[Tensor, "n p"]) -> Estimate:
         """Share of these pictures, with its standard error over them."""
         inside = torch.cdist(features, self.reference, compute_mode=_EXACT) <= self.radius  # (n, m)
-        share = inside.any(dim=1).double().cpu().numpy()
+        share = inside.any(dim=1).cpu().double().numpy()
         return from_parts(float(share.mean()), share)
