@@ -5,15 +5,17 @@
     python benchmarks/vae_study.py --outdir runs/vae_study --write docs/vae_study.md
 
 Every model has a folder in --outdir with its log, checkpoint and pictures; a model whose result.json is there
-is not trained again. --write computes nothing: it puts tables of what is there between two marks of the page.
+is not trained again. --write computes nothing: it puts tables of what is there between two marks of the page,
+and a line for each model into results.csv in the folder beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,15 @@ def results(outdir: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(path.read_text(encoding="utf-8"))
 
 
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each model."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "vae_study.yaml", metavar="YAML")
@@ -173,14 +184,14 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--share", default="1/1", metavar="K/N", help="every Nth model, from the Kth")
     parser.add_argument("--steps", type=int, help="instead of those of the settings")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="only write the tables of what is there")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="only write what is there into the page")
     arguments = parser.parse_args()
     study = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
     study["steps"] = arguments.steps or study["steps"]
     if arguments.write is not None:
-        write_between_marks(
-            arguments.write, study_tables(list(results(arguments.outdir)), study), mark="vae study"
-        )
+        rows = list(results(arguments.outdir))
+        write_between_marks(arguments.write, study_tables(rows, study), mark="vae study")
+        write_rows(arguments.write.with_suffix("") / "results.csv", rows)
         return
     k, n = map(int, arguments.share.split("/"))
     sets: dict[str, DataSet] = {}
