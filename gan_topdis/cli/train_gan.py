@@ -12,7 +12,7 @@ from gan_topdis.cli.errors import expected_errors
 from gan_topdis.cli.options import continued_run_options, resolved, setting, training_options
 from gan_topdis.config import as_mapping, to_yaml
 from gan_topdis.config.train_gan import FRESH, NETWORKS, OBJECTIVES, PACKAGED, PRECISIONS, TrainGANConfig
-from gan_topdis.config.train_vae import MADE
+from gan_topdis.config.train_vae import MADE, PUBLISHED
 
 if TYPE_CHECKING:  # importing them would import torch
     from gan_topdis.data import LabelledImages
@@ -33,7 +33,8 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     TrainGANConfig,
     "data",
     metavar="NAME|PATH",
-    help=f"{', '.join((*PACKAGED, FRESH, *MADE))}, a dSprites, 3D Shapes or MPI3D file, or a folder.",
+    help=f"{', '.join((*PACKAGED, FRESH, *MADE, *PUBLISHED))}, a dSprites, 3D Shapes or MPI3D file, or a "
+    "folder.",
 )
 @setting(
     TrainGANConfig,
