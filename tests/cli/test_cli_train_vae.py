@@ -96,6 +96,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
     other = ("--resume", "--topdis-sampler", "weight_norm", "--topdis-codes", "mean")
     line = error_line(train(tmp_path / "out", "--steps", 8, *other))
     assert "has topdis_codes at its default, this one mean" in line
+    line = error_line(train(tmp_path / "out", "--steps", 8, "--resume", "--topdis-interval", 2))
+    assert "has topdis_interval at its default, this one 2" in line
 
 
 @pytest.mark.slow
