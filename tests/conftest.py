@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +54,9 @@ CHECKED_MODULES = (
     "gan_topdis.directions.topdis_joint",
 )
 jaxtyping.install_import_hook(CHECKED_MODULES, "annotation_checker.check")
+
+# Tests interrupt themselves, and shells start background jobs deaf to Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and no folder of failed ones left behind
 hypothesis.settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
