@@ -35,11 +35,11 @@ def widest_float(device: torch.device) -> torch.dtype:
 
 @cache
 def _has_float64(device: torch.device) -> bool:
-    if device.type in ("cpu", "cuda"):
-        return True
+    if device.type in ("cpu", "cuda", "mps"):
+        return device.type != "mps"
     try:
         torch.zeros((), dtype=torch.float64, device=device)
-    except TypeError:  # what MPS raises
+    except TypeError:  # as MPS raises
         return False
     return True
 
