@@ -1,7 +1,7 @@
 """A device of its own memory and without float64, as Apple's MPS is, simulated on the CPU.
 
 Tensors on it refuse float64, `numpy()`, and work with tensors of the CPU, as those of MPS do. Registering it
-cannot be undone, so that it belongs into a process of its own: `python -m tests...` of test_without_float64.
+cannot be undone, so that it belongs into a process of its own; test_without_float64.py starts one.
 """
 
 from __future__ import annotations

@@ -6,16 +6,14 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from command import contents, error_line, run, usage_error
 from PIL import Image
+from torchrun import in_two_processes
 
 import gan_topdis.config.one_class as one_class_settings
 import gan_topdis.config.train_connectivity as settings
@@ -218,27 +216,16 @@ def test_refusals_of_one_class(folder, trained, tmp_path):
 @pytest.mark.slow
 def test_two_processes_of_torchrun_share_one_run(folder, tmp_path):
     """The first writes and talks, the other helps; tree edges are those of each one's half of the batch."""
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-        *("-m", "gan_topdis.cli", "train-connectivity", *SMALL, "--data", str(folder), "--steps", "4"),
-        *("--outdir", str(tmp_path / "out")),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, cwd=root)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("4 steps") == 1
+    command = ("-m", "gan_topdis.cli", "train-connectivity", *SMALL, "--data", str(folder), "--steps", "4")
+    said = in_two_processes(*command, "--outdir", str(tmp_path / "out"), timeout=180)
+    assert said.count("4 steps") == 1
     assert contents(tmp_path / "out") == FILES
     assert [line.split(",")[0] for line in (tmp_path / "out" / "log.csv").read_text().splitlines()] == [
         *("step", "2", "4")
     ]
     # without the loss, halves of a batch average to what the whole batch gives, up to rounding
     assert train(folder, tmp_path / "alone", "--steps", 4, "--weight", 0).exit_code == 0
-    command[-1] = str(tmp_path / "halves")
-    done = subprocess.run(
-        [*command, "--weight", "0"], capture_output=True, text=True, timeout=180, env=environment, cwd=root
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    in_two_processes(*command, "--outdir", str(tmp_path / "halves"), "--weight", "0", timeout=180)
     one, two = (load(tmp_path / name / "autoencoder.safetensors") for name in ("alone", "halves"))
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from command import contents, error_line, run, usage_error
 from PIL import Image
+from torchrun import in_two_processes
 
 import gan_topdis.config.train_vae as settings
 from gan_topdis.data import procedural_dsprites
@@ -103,15 +100,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_two_processes_of_torchrun_share_one_run(tmp_path):
     """The first writes and talks, the other helps. Weights: tests/vae/test_two_processes.py."""
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-        *("-m", "gan_topdis.cli", "train-vae", *SMALL, "--steps", "4", "--outdir", str(tmp_path / "out")),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, cwd=root)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("4 steps") == 1
+    arguments = ("train-vae", *SMALL, "--steps", "4", "--outdir", str(tmp_path / "out"))
+    said = in_two_processes("-m", "gan_topdis.cli", *arguments, timeout=180)
+    assert said.count("4 steps") == 1
     assert contents(tmp_path / "out") == FILES
     log = (tmp_path / "out" / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in log] == ["step", "2", "4"]

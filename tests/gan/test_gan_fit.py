@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from small_gans import some_images
+from torchrun import in_two_processes
 
 import gan_topdis.training.checkpoint as checkpoint_module
 from gan_topdis.gan import CramerGAN, fit, fresh_scenes, load
@@ -240,12 +238,7 @@ def test_two_processes_share_a_run(tmp_path, kind):
     """
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), out=str(tmp_path / "out"), kind=kind))
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script))
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
+    in_two_processes(str(script), timeout=180)
     assert read_log(tmp_path / "out" / "log.csv")["step"] == [1, 2, 3, 4]
     first, second = (torch.load(tmp_path / "out" / f"weights{rank}", weights_only=True) for rank in (0, 1))
     saved = load(tmp_path / "out" / "gan.safetensors").state_dict()

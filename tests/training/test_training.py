@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchrun import in_two_processes
 
 import gan_topdis.training.checkpoint as checkpoint_module
 from gan_topdis import tensors
@@ -303,17 +302,7 @@ def test_two_processes_train_as_one(tmp_path, compute):
     """
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), out=str(tmp_path / "out")))
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        str(script),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    assert result.returncode == 0, result.stderr[-2000:]
+    in_two_processes(str(script), timeout=120)
     told = [(tmp_path / "out" / f"weight{rank}").read_text().split() for rank in (0, 1)]
     assert [steps for steps, _ in told] == ["12", "12"]
     weights = [float(weight) for _, weight in told]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from torchrun import in_two_processes
 
 from gan_topdis.training.csv_log import read_log
 from gan_topdis.vae import OBJECTIVES, fit, load
@@ -65,17 +63,7 @@ def test_states_are_alike_in_both_processes(tmp_path):
     gradients of both took part, since no process alone makes such a model."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), out=str(tmp_path)))
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        str(script),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr[:3000]
+    in_two_processes(str(script), timeout=300)
     for objective in OBJECTIVES:
         folder = tmp_path / objective
         assert read_log(folder / "log.csv")["step"] == list(range(1, STEPS + 1))
